@@ -1,0 +1,64 @@
+"""The errors a user can meet, sorted by what the reader of the terminal should do, with their exit codes.
+
+Holds no logic and imports nothing: every other module may raise from here.
+
+    DigestError                     exit   the reader should
+    ├── ConfigError                   2    fix digest.toml, a flag or a key
+    ├── SourceError                  75    try again later
+    ├── EngineError                  75    try again later
+    │   └── EngineRefused             2    fix the key, the model name or the quota
+    ├── RecordError                   2    repair or delete the named file
+    ├── StorageError                 75    make room, then run the same command again
+    └── TemplateError                 2    fix the named template line
+
+Exit 0: done, also on a day without announcements. 1: our bug, with traceback. 3: --strict and cards are missing.
+"""
+
+EX_USAGE = 2  #: the reader must change something first
+EX_TEMPFAIL = 75  #: the same command may pass later (sysexits.h)
+
+
+class DigestError(Exception):
+    """A failure the user can act on: the message says where and what, `hint` says the mend."""
+
+    exit_code = EX_USAGE
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(DigestError):
+    """digest.toml, a flag, an environment variable or a key is wrong."""
+
+
+class SourceError(DigestError):
+    """arXiv did not answer, or its answer failed its checks."""
+
+    exit_code = EX_TEMPFAIL
+
+
+class EngineError(DigestError):
+    """The model service did not answer; as a value, for one request only."""
+
+    exit_code = EX_TEMPFAIL
+
+
+class EngineRefused(EngineError):
+    """The model service refuses all requests: the key, the model's name or the quota is wrong."""
+
+    exit_code = EX_USAGE
+
+
+class RecordError(DigestError):
+    """A saved edition or the cache can't be read."""
+
+
+class StorageError(DigestError):
+    """A file can't be written for want of room."""
+
+    exit_code = EX_TEMPFAIL
+
+
+class TemplateError(DigestError):
+    """A template or a prompt fails; the message names its file and line."""

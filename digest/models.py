@@ -1,0 +1,213 @@
+"""The nouns: Paper, Card, Entry, Section, Edition on file; Listed, Listing, Request, Completion, Page in memory.
+
+Says what they hold and keeps it valid. Does nothing with them: no network, no clock, no files.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from .errors import EngineError
+from .identifiers import BASE_PATTERN
+from .plaintext import one_line
+
+SCHEMA: Literal[1] = 1  #: of a saved edition; a higher number needs a step in store.py
+
+AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
+State = Literal["shown", "flagged", "pending"]
+FIELDS = ("tldr", "motivation", "method", "result", "conclusion")  #: of a card, in reading order
+
+Line = Annotated[str, AfterValidator(one_line)]  #: plain text on one line, whatever came in
+FilledLine = Annotated[str, AfterValidator(one_line), Field(min_length=1)]
+Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+class Record(BaseModel):
+    """What crosses a file: frozen, and strict about unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Paper(Record):
+    """One arXiv paper at one version, as announced."""
+
+    arxiv_id: Annotated[str, Field(pattern=BASE_PATTERN)]  #: no version: "2408.01234", "math/0309136"
+    version: Annotated[int, Field(ge=1)]
+    title: FilledLine
+    authors: tuple[Line, ...]  #: as arXiv lists them; empty where the source has none
+    abstract: FilledLine  #: the author's text, TeX kept
+    categories: tuple[str, ...]  #: primary first, then as listed; empty where the source has none
+    submitted: Utc | None = None  #: of v1; None where only the feed knows the paper
+    updated: Utc | None = None  #: of this version; None likewise
+    comment: Line | None = None
+    journal_ref: Line | None = None
+    doi: Line | None = None
+
+    @property
+    def primary_category(self) -> str | None:
+        """The category the paper belongs to; all others are cross-lists."""
+        return self.categories[0] if self.categories else None
+
+
+class Origin(Record):
+    """Where a reply comes from, and what it cost."""
+
+    engine: str
+    model: str  #: as the service names it
+    prompt: str  #: hash of the prompt's texts
+    key: str  #: of the request, and of the reply in the cache
+    created: Utc  #: when the reply arrived
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None  #: the part of prompt_tokens that the service had in its own cache
+    completion_tokens: int | None = None
+
+
+class Card(Record):
+    """Our summary of a paper in one language."""
+
+    tldr: Line
+    motivation: Line
+    method: Line
+    result: Line
+    conclusion: Line
+    origin: Origin
+
+
+class Entry(Record):
+    """A paper with its card in an edition; without a card, `problems` says why."""
+
+    paper: Paper
+    announce_type: AnnounceType
+    card: Card | None = None
+    problems: tuple[str, ...] = ()  #: one line each: "result: 4.1 is not in the abstract"
+    listed_under: tuple[str, ...] = ()  #: section titles that the source itself gives
+    replies: tuple[Origin, ...] = ()  #: every reply paid for this entry, oldest first
+    earlier: tuple[Card, ...] = ()  #: cards that a regeneration replaced, oldest first
+
+    @property
+    def state(self) -> State:
+        """Shown; flagged: its card fails a check and is marked; pending: it has no card."""
+        if self.card is None:
+            return "pending"
+        return "flagged" if self.problems else "shown"
+
+
+class Section(Record):
+    """A titled group in an edition: a category or a keyword."""
+
+    title: str
+    kind: Literal["category", "keyword"]
+    arxiv_ids: tuple[str, ...]  #: in reading order
+
+
+class Edition(Record):
+    """What the digest says for one announcement date."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")] = SCHEMA
+    announced: date  #: the date arXiv lists it under, US Eastern
+    categories: tuple[str, ...]  #: as asked
+    keywords: tuple[str, ...] = ()  #: phrases asked of arXiv where no category was asked
+    language: str  #: of the cards: "zh-Hans"
+    source: Literal["feed", "search", "file", "sample"]  #: where the list of papers comes from
+    notes: tuple[str, ...] = ()  #: what the source could not know, one line each
+    sections: tuple[Section, ...] = ()
+    entries: tuple[Entry, ...] = ()  #: new papers and cross-lists, each paper once
+    replacements: tuple[Entry, ...] = ()  #: later versions of papers announced before
+
+    def with_sections(self, sections: Iterable[Section]) -> "Edition":
+        """A copy with other sections."""
+        return self.model_copy(update={"sections": tuple(sections)})
+
+    def with_entries(self, entries: Iterable[Entry]) -> "Edition":
+        """A copy in which each entry of the same paper takes the place of the old one."""
+        fresh = {entry.paper.arxiv_id: entry for entry in entries}
+        return self.model_copy(
+            update={"entries": tuple(fresh.get(entry.paper.arxiv_id, entry) for entry in self.entries)}
+        )
+
+    def entry(self, arxiv_id: str) -> Entry | None:
+        """The entry of one paper, or None."""
+        return next((entry for entry in self.entries if entry.paper.arxiv_id == arxiv_id), None)
+
+    def count(self, state: State) -> int:
+        """How many entries are in `state`."""
+        return sum(entry.state == state for entry in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a listing: a paper under one announce type."""
+
+    paper: Paper
+    announce_type: AnnounceType
+    section: str | None = None  #: the section title the source gives, where it gives one
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one source says arXiv announced on one date; a cross-list may come more than once."""
+
+    announced: date
+    source: Literal["feed", "search", "file", "sample"]
+    items: tuple[Listed, ...]  #: in listing order
+    notes: tuple[str, ...] = ()  #: what the source could not know
+    replies: Mapping[str, str] = field(default_factory=dict)  #: arxiv_id -> recorded reply, from files that hold one
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model. `key` is the SHA-256 of everything that shapes the reply, and of nothing else."""
+
+    model: str
+    messages: tuple[Mapping[str, str], ...]
+    schema: Mapping[str, Any] | None = None  #: JSON schema of the reply
+    parameters: Mapping[str, Any] = field(default_factory=dict)  #: temperature, max_tokens and the like
+    take: int = 0  #: which regeneration: 0 is the first asking
+    subject: str = ""  #: arxiv_id, for logs and records; not part of the key
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Set the key; keys of saved replies depend on this form, so it must never change."""
+        shape: dict[str, Any] = {
+            "model": self.model,
+            "messages": list(map(dict, self.messages)),
+            "schema": self.schema,
+            "parameters": dict(self.parameters),
+        }
+        if self.take:
+            shape["take"] = self.take
+        text = json.dumps(shape, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+        object.__setattr__(self, "key", hashlib.sha256(text.encode("ascii")).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One reply as it came: judged on every read, never stored as a card."""
+
+    text: str  #: the message's content; may be empty
+    engine: str
+    model: str
+    created: datetime  #: when it arrived, UTC
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+    from_cache: bool = False  #: it was on disk: nothing was sent for it now
+
+
+Answer = Completion | EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One file of the site: its path below the output folder, with `/`, and its bytes."""
+
+    path: str
+    content: bytes

@@ -1,0 +1,27 @@
+"""One line of plain text out of whatever a feed or a model sends.
+
+Removes what is never text (control characters, lone surrogates, overrides of the writing direction); escapes nothing.
+"""
+
+import re
+
+# C0 and C1 but for white space, bidirectional overrides and isolates, lone surrogates, tags, non-characters.
+_NEVER_TEXT = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_SPACE = re.compile(r"\s+")
+
+
+def has_control(text: str) -> bool:
+    """Whether `text` holds characters that `one_line` would remove."""
+    return _NEVER_TEXT.search(text) is not None
+
+
+def one_line(text: str) -> str:
+    r"""`text` on one line: white space folded and stripped, characters that are never text removed.
+
+    >>> one_line("  Soft\nmax\x00 is\u202e all  ")
+    'Soft max is all'
+    """
+    return _SPACE.sub(" ", _NEVER_TEXT.sub("", text)).strip()

@@ -1,0 +1,32 @@
+"""From saved editions to pages: one Protocol, one module a format.
+
+The same editions give the same bytes: no clock, no network, no files written here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ..models import Edition, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the pages look like, apart from their content."""
+
+    folders: tuple[Path, ...]  #: templates: a user's folder first, the built-in one last
+    limits: Mapping[str, int] = field(default_factory=dict)  #: keyword section title -> rows at most
+    limit: int = 100  #: rows of a keyword section that `limits` does not name
+
+
+class Format(Protocol):
+    """One way to print editions, made from a Look."""
+
+    def day(self, edition: Edition) -> Iterator[Page]:
+        """Yield the pages that belong to one announcement date."""
+        ...
+
+    def whole(self, editions: Iterable[Edition]) -> Iterator[Page]:
+        """Yield the pages about all editions, which come newest first."""
+        ...

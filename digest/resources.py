@@ -1,0 +1,39 @@
+"""Finds prompts/ and templates/: the user's folder first, then the installed one or the checkout's.
+
+Reads files; what they mean is for prompts.py and render/.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+from .errors import TemplateError
+
+
+def built_in(name: str) -> Path:
+    """The folder `name` that came with the program: inside an installed package, beside it in a checkout."""
+    inside = Path(str(files("digest"))) / name
+    return inside if inside.is_dir() else Path(__file__).resolve().parents[1] / name
+
+
+def folders(name: str, home: Path) -> tuple[Path, ...]:
+    """The folders `name` to look in, a user's own in `home` before the built-in one."""
+    own, ours = home / name, built_in(name)
+    return (own, ours) if own.is_dir() and own.resolve() != ours.resolve() else (ours,)
+
+
+def read(name: str, file: str, home: Path) -> str:
+    """
+    The text of one file of the folder `name`, the user's if there is one.
+
+    Raises:
+        TemplateError: no folder has it, or it is not UTF-8.
+    """
+    for folder in folders(name, home):
+        path = folder / file
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeError) as error:
+            raise TemplateError(f"{path}: can't be read: {error}") from error
+    raise TemplateError(f"{name}/{file}: not found", hint="install the program again: pip install --force-reinstall")
