@@ -3,7 +3,6 @@
 import ipaddress
 import os
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,9 +41,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user's settings must not change what the tests see."""
     for name in list(os.environ):
         if name.startswith(("DIGEST_", "OPENAI_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    yield
