@@ -16,6 +16,11 @@ CATEGORY_PATTERN = r"^[a-z]+(?:-[a-z]+)*(?:\.(?:[A-Z]{2}|[a-z]+(?:-[a-z]+)*))?$"
 _IDENTIFIER = re.compile(rf"(?:^|[/:])(?P<base>{NEW_STYLE}|{OLD_STYLE})(?:v(?P<version>[1-9]\d*))?(?:\.pdf)?$")
 _CATEGORY = re.compile(CATEGORY_PATTERN)
 
+#: Archives that have subjects: alone they name no category. https://arxiv.org/category_taxonomy
+ARCHIVES = frozenset(
+    ("astro-ph", "cond-mat", "cs", "econ", "eess", "math", "nlin", "physics", "q-bio", "q-fin", "stat")
+)
+
 # Renamed and merged archives: https://arxiv.org/category_taxonomy
 _ALIASES = {"cs.SY": "eess.SY", "math.MP": "math-ph", "math.IT": "cs.IT", "math.NA": "cs.NA", "math.ST": "stat.TH"}
 

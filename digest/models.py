@@ -136,6 +136,10 @@ class Edition(Record):
         """The entry of one paper, or None."""
         return next((entry for entry in self.entries if entry.paper.arxiv_id == arxiv_id), None)
 
+    def replacement(self, arxiv_id: str) -> Entry | None:
+        """The entry of one replaced paper, or None."""
+        return next((entry for entry in self.replacements if entry.paper.arxiv_id == arxiv_id), None)
+
     def count(self, state: State) -> int:
         """How many entries are in `state`."""
         return sum(entry.state == state for entry in self.entries)

@@ -1,4 +1,4 @@
-"""Finds prompts/ and templates/: the user's folder first, then the installed one or the checkout's.
+"""Finds prompts/, templates/ and the sample day: the user's folder first, then the installed one or the checkout's.
 
 Reads files; what they mean is for prompts.py and render/.
 """
@@ -19,6 +19,11 @@ def folders(name: str, home: Path) -> tuple[Path, ...]:
     """The folders `name` to look in, a user's own in `home` before the built-in one."""
     own, ours = home / name, built_in(name)
     return (own, ours) if own.is_dir() and own.resolve() != ours.resolve() else (ours,)
+
+
+def sample() -> Path:
+    """The file of the sample day."""
+    return Path(str(files("digest"))) / "sample.jsonl"
 
 
 def read(name: str, file: str, home: Path) -> str:

@@ -5,10 +5,18 @@ The same editions give the same bytes: no clock, no network, no files written he
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
 from ..models import Edition, Page
+
+FORMATS = (
+    "digest.render.site:Site",
+    "digest.render.markdown:Markdown",
+    "digest.render.tables:Tables",
+    "digest.render.atom:Atom",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +38,9 @@ class Format(Protocol):
     def whole(self, editions: Iterable[Edition]) -> Iterator[Page]:
         """Yield the pages about all editions, which come newest first."""
         ...
+
+
+def open_formats(look: Look) -> tuple[Format, ...]:
+    """Every format, in the order in which its pages are written."""
+    places = (name.partition(":") for name in FORMATS)
+    return tuple(getattr(import_module(module), attribute)(look) for module, _, attribute in places)

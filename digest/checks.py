@@ -1,0 +1,254 @@
+"""A model's reply judged: the five fields of a card, or the reasons why there is none, and what is doubtful in it.
+
+Pure. Looks at one reply and its paper; asks nobody, changes no wording, knows no engine.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .figures import missing, values
+from .models import FIELDS, Paper
+from .plaintext import has_control, one_line
+from .replies import read_object
+
+NOT_STATED = "摘要未说明"  #: what a field says, and nothing else, where the abstract says nothing
+SHORTEST, LONGEST = 4, 1200  #: characters of a field
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The five cleaned fields, or None where no card can be made; with fields, problems are doubts."""
+
+    fields: Mapping[str, str] | None
+    problems: tuple[str, ...] = ()  #: one line each: "result: 4.1% is not in the abstract"
+
+
+def judge(paper: Paper, reply: str, *, language: str = "zh-Hans", finish_reason: str | None = None) -> Judgement:
+    """
+    Return what a reply is worth: a card, a doubtful card, or none; never raises, whatever `reply` holds.
+
+    Args:
+        paper: The paper that was asked about: its title and abstract are the source of all figures.
+        reply: The message's text as it came.
+        language: Of the card, as a BCP 47 tag: "zh-Hans".
+        finish_reason: As the service gave it; "length" explains a broken reply, "content_filter" refuses it.
+    """
+    if finish_reason == "content_filter":
+        return Judgement(None, ("reply: the service's content filter stopped it",))
+    try:
+        found = read_object(reply, FIELDS)
+    except ValueError as error:
+        return Judgement(None, (f"reply: {_why_none(reply, finish_reason) or error}",))
+    problems = tuple(_unusable(found, paper, language))
+    if problems:
+        return Judgement(None, problems)
+    fields = {name: _clean(found[name]) for name in FIELDS}
+    return Judgement(fields, doubts(paper, fields, language=language))
+
+
+def doubts(paper: Paper, fields: Mapping[str, str], *, language: str = "zh-Hans") -> tuple[str, ...]:
+    """What is doubtful in a card: one line for each figure that neither title nor abstract has."""
+    return tuple(doubt for check in _DOUBTS for doubt in check(paper, fields, language))
+
+
+def _figures(paper: Paper, fields: Mapping[str, str], language: str) -> Iterator[str]:
+    known = values(f"{paper.title}\n{paper.abstract}")
+    for name in FIELDS:
+        for figure in missing(fields[name], known, chinese_numerals=language.startswith("zh")):
+            yield f"{name}: {figure} is not in the abstract"
+
+
+#: What flags a card without refusing it; a check of names has its place here.
+_DOUBTS: tuple[Callable[[Paper, Mapping[str, str], str], Iterator[str]], ...] = (_figures,)
+
+
+def _why_none(reply: str, finish_reason: str | None) -> str | None:
+    if finish_reason == "length":
+        return "was cut off at the length limit"
+    if _REFUSAL.match(reply.lstrip()[:200]):
+        return f"refuses: {one_line(reply)[:60]}"
+    return None
+
+
+def _clean(text: str) -> str:
+    """A field on one line, without bold marks, and the agreed phrase without its full stop."""
+    line = _BOLD.sub(r"\1", one_line(text))
+    return NOT_STATED if line.rstrip("。.") == NOT_STATED else line
+
+
+# ---- fields ----------------------------------------------------------------------------------------------------
+
+
+def _unusable(found: Mapping[str, Any], paper: Paper, language: str) -> Iterator[str]:
+    """Why there is no card: at most one reason for each field, or one for all together."""
+    source = f"{paper.title}\n{paper.abstract}".lower().replace("$", "")
+    whole = True
+    for name in FIELDS:
+        reason = "is missing" if name not in found else _wrong(found[name], name, source, language)
+        if reason:
+            whole = False
+            yield f"{name}: {reason}"
+    if whole:
+        said, times = Counter(_clean(found[name]) for name in FIELDS).most_common(1)[0]
+        if times > 2 and (said != NOT_STATED or times == len(FIELDS)):
+            yield f"reply: says the same in {times} fields"
+
+
+def _wrong(value: Any, name: str, source: str, language: str) -> str | None:
+    """Why one field can't be used, or None."""
+    if not isinstance(value, str):
+        return "is null" if value is None else f"is not a text but {_KINDS.get(type(value), 'a number')}"
+    text = one_line(value)
+    if not text:
+        return "is empty"
+    if has_control(value):
+        return "has control characters"
+    if len(value) > LONGEST:
+        return f"is {len(value):,} characters long"
+    if _clean(text) == NOT_STATED:
+        return "must say something" if name == "tldr" else None
+    if _BARE.sub("", text.lower()) in _PLACEHOLDERS or _FAILURE.match(text):
+        return f"is a placeholder: {text[:60]}"
+    if _REFUSAL.match(text):
+        return f"refuses: {text[:60]}"
+    return _markup(value, source) or _repeated(text) or _echo(text) or _foreign(text, source, language) or _short(text)
+
+
+_KINDS = {list: "a list", dict: "an object", bool: "true or false"}
+_BOLD = re.compile(r"\*\*([^*]{1,200})\*\*")
+_BARE = re.compile(r"[\W_]+")
+_PLACEHOLDERS = frozenset(
+    "无 暂无 未知 空 略 待补充 待定 不适用 没有 不详 无内容 暂无内容 暂无数据 暂无信息 暂无摘要 无法总结 无法生成 生成失败 "
+    "摘要生成失败 总结失败 处理失败 错误 na none null nil error tbd todo unknown string text undefined placeholder".split()
+)
+_FAILURE = re.compile(
+    r"(?:summary|motivation|method|result|conclusion)s? (?:generation|analysis|extraction) (?:failed|(?:is )?unavailable)"
+    r"|.{0,40}(?:not passed the compliance|compliance test)",
+    re.IGNORECASE,
+)
+_REFUSAL = re.compile(
+    r"(?:非常|很|十分)?(?:抱歉|对不起)[，,。!！ ]|我(?:暂时)?(?:无法|不能)(?:协助|帮助|提供|完成|回答|满足|处理|继续)"
+    r"|作为(?:一[个名])?(?:AI|人工智能)(?:语言)?(?:助手|模型)[，,]\s?我|(?:该|此|您的)(?:请求|内容)(?:涉及|违反|不符合|未通过)"
+    r"|(?:I['’]?m|I am) (?:very |so )?sorry|Sorry[,.]|I apologi[sz]e|I (?:can['’]?t|cannot|can not|won['’]?t|am unable|am not able)"
+    r"|As an AI|Unfortunately, I",
+    re.IGNORECASE,
+)
+
+
+def _short(text: str) -> str | None:
+    return f"is too short: {text}" if len(text) < SHORTEST else None
+
+
+_REPEATED = re.compile(r"([^\W\d_].{1,39}?)\1{4,}")
+
+
+def _repeated(text: str) -> str | None:
+    """A phrase five times in a row, or a sentence three times: the model ran in a circle."""
+    fours = len({text[place : place + 4] for place in range(len(text))})
+    if fours > 0.7 * len(text):  # nothing comes again; the search below is a hundred times as slow
+        return None
+    found = _REPEATED.search(text)
+    if found:
+        return f"repeats {found[1]} again and again"
+    sentences = Counter(sentence.strip() for sentence in re.split("[。；;！!]", text) if len(sentence) > 5)
+    return "repeats a sentence" if sentences and max(sentences.values()) > 2 else None
+
+
+# ---- markup and echoes -----------------------------------------------------------------------------------------
+
+_TAGS = (
+    "a|abbr|article|audio|b|base|blockquote|body|br|button|center|code|details|div|em|embed|font|footer|form|frame|h[1-6]|head|header|"
+    "hr|html|i|iframe|img|input|ins|label|li|link|main|marquee|math|meta|nav|object|ol|option|p|pre|s|script|section|select|small|"
+    "span|strong|style|sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|title|tr|u|ul|video"
+)
+_MARKUP = (
+    # An opening alone is enough: "<script", "<!--"; else a whole tag, so that "a<b and c>d" is none.
+    re.compile(rf"<(?:/?(?:script|iframe|svg|img|object|embed|style)\b|!--|!\[CDATA|/?(?:{_TAGS})(?=\s[^<>=]{{1,40}}=|\s?/?>))", re.I),
+    re.compile(r"!?\[[^\[\]]{0,200}\]\((?:[a-z]+:|/|#|www\.)[^()\s]{0,300}", re.IGNORECASE),
+    re.compile(r"\{\{[^{}]{0,100}\}\}|\{%[^{}%]{0,100}%\}"),
+    re.compile(r"^\s{0,3}#{1,6}\s|```|^\s{0,3}>\s", re.MULTILINE),
+    re.compile(r"javascript:", re.IGNORECASE),
+)
+
+
+def _markup(value: str, source: str) -> str | None:
+    """HTML, Markdown or template syntax that the paper itself doesn't speak of."""
+    for pattern in _MARKUP:
+        for found in pattern.finditer(value):
+            if found[0].lower() not in source:
+                return f"has markup: {one_line(found[0])[:40]}"
+    return None
+
+
+_KEY = re.compile(rf"\b(?:{'|'.join(FIELDS)})s?\b|TL;DR", re.IGNORECASE)
+_INSTRUCTION = re.compile(
+    r"^(?:你|您)是(?:一[名位个])?|^You are (?:a|an|the)\b|(?:请|只|仅|必须|务必)(?:要)?(?:用|以|按|输出|返回|填写|给出)[^。]{0,20}(?:JSON|字段|简体中文)|^(?:Title|Abstract|标题|摘要)\s?[:：]"
+)
+
+
+def _echo(text: str) -> str | None:
+    """The instructions come back instead of an answer."""
+    keys = {key.lower() for key in _KEY.findall(text)}
+    return "repeats the instructions" if len(keys) > 2 or _INSTRUCTION.search(text) else None
+
+
+# ---- language --------------------------------------------------------------------------------------------------
+
+_HAN = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_KANA, _HANGUL, _CYRILLIC = "\u3040-\u30ff", "\u1100-\u11ff\uac00-\ud7af", "\u0400-\u04ff"
+_LETTERS = {
+    root: re.compile(f"[{letters}]")
+    for root, letters in (
+        ("zh", _HAN),
+        ("ja", _HAN + _KANA),
+        ("ko", _HANGUL),
+        ("ru", _CYRILLIC),
+        ("uk", _CYRILLIC),
+        ("bg", _CYRILLIC),
+    )
+}
+_NAMES = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ru": "Russian", "uk": "Ukrainian", "bg": "Bulgarian"}
+_LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ][\w'’.+-]*")
+_OTHER_SCRIPT = re.compile(f"[{_HAN}{_KANA}{_HANGUL}{_CYRILLIC}\u0600-\u06ff\u0900-\u097f]")
+_ENGLISH_RUN = re.compile(r"[A-Za-z][A-Za-z0-9'’/-]*(?:[ ,:]{1,2}[A-Za-z][A-Za-z0-9'’/-]*){5,}")
+LEAST_SHARE = 0.3  #: of a field's letters, names apart, in the script of the asked language
+
+
+def _foreign(text: str, source: str, language: str) -> str | None:
+    """Why `text` is not in the asked language, or None. Names and terms may be in Latin script."""
+    root = language.split("-")[0].lower()
+    letters = _LETTERS.get(root)
+    if letters is None:
+        strange = len(_OTHER_SCRIPT.findall(text))
+        return f"is not in the language {language}" if 2 * strange > len(text) else None
+    own = len(letters.findall(text))
+    words = [word for word in _LATIN_WORD.findall(text) if word.islower()]  # a name has a capital or a digit
+    strange = len(_OTHER_SCRIPT.findall(text)) - own
+    if own < 2 or own < LEAST_SHARE * (own + strange + sum(map(len, words))):
+        return f"is not in {_NAMES[root]}"
+    for run in _ENGLISH_RUN.findall(text):
+        lower = sum(word[0].islower() for word in run.split())
+        if lower > 4 and (lower > 11 or run.lower() not in " ".join(source.split())):
+            return f"is not in {_NAMES[root]}: {run[:60]}"
+    return _traditional(text) if root == "zh" and "hant" not in language.lower() else None
+
+
+_QUOTED = re.compile("“[^”]{0,80}”|「[^」]{0,80}」|『[^』]{0,80}』|《[^》]{0,80}》|\"[^\"]{0,80}\"")
+#: Common characters that a text in Simplified Chinese never needs.
+_TRADITIONAL = re.compile(
+    "[們個這說時對會學習國與為從來過還無開關應當間問題體現實驗據資訊網絡結構顯標準確優計處圖類別語詞圍環節點線維數層發達動態變換轉訓練總證認識讓選擇擴張強調進運輸價統經濟歷歸納難規則適響範單獨雙複雜滿領導閱"
+    "讀寫評測檢視頻聲場質礎創獲極綜稱號項種療醫藥臨聯邊緣離連續樣權覺觀覽親戰軍產業務農積額預頭頁順須願飛馬魚鳥麼龍齊龜壓縮減糾錯誤誌謂議護讚賴贏趨跡輕載輯遠遞遲鄰釋鑑鍵鏈鐵閉閾隊陣階隨險雖電靜韻驅驟鬥魯麗"
+    "黃區參喚嘗圓執塊堅夠奪奮審寬專尋屆屬島嶺帶幾庫廣廳彈徑復憶懷擁撐擊攝敗敘斷昇曆書條棄榮樓樹橋機殘殺決沒況淨溫滅潛澤濾災爭狀猶獎獻瑣畫異監盤礙禮稅穩窮競筆簡簽糧紀約級紋純紙細終組絕給絲綁綱綠編緊縱織繪繼"
+    "罰羅義聖職聽脈腦臟舉舊艙華蓋蘇虛蟲術衛衝補裝製見訂討記訪設許訴診詢試話該詳誇誠課誰談論諾謝譜譯負財貢貨販貪購貫責貴買費貼賀賓賞賠賢賣賽贈趙車軌軟較輔輛輪辦辭週遊違遙遷遺邏郵鄉醬銀銅鋼錄錢鎖鎮鏡鐘長門閃"
+    "閒陸陽隱雲霧靈頂頓顏顧飯飲餘館駐騎驚鬆鮮麵黨]"
+)
+
+
+def _traditional(text: str) -> str | None:
+    found = _TRADITIONAL.findall(_QUOTED.sub("", text))
+    if len(found) > 2 and len(found) > 0.03 * len(text):
+        return f"is in Traditional characters: {''.join(dict.fromkeys(found))[:12]}"
+    return None

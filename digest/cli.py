@@ -1,0 +1,315 @@
+"""The commands: the one place that prints, exits, reads the environment and looks at the clock.
+
+A command parses, calls one function and prints one result. Heavy imports happen on use, so that --help is quick.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from . import __version__
+from .errors import ConfigError, DigestError
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .pipeline import Order, Watch
+
+log = logging.getLogger(__name__)
+
+EX_CARDS_MISSING = 3
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class DigestGroup(click.Group):
+    """The one catch: an error the user can act on becomes a line, its hint and its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DigestError as error:
+            log.debug("traceback of the error below", exc_info=True)
+            click.echo("\n  hint: ".join(filter(None, [f"Error: {error}", error.hint])), err=True)
+            ctx.exit(error.exit_code)
+
+
+class Phrases(click.ParamType[str]):
+    """Text that may hold blanks; in an environment variable `;` stands between two."""
+
+    name = "text"
+    envvar_list_splitter = ";"
+
+
+class Day(click.ParamType[date]):
+    """A date as YYYY-MM-DD."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date; write it as 2026-03-17", param, ctx)
+
+
+class DayOrPaper(click.ParamType[date | str]):
+    """A date, or an arXiv identifier in any of its forms, without its version."""
+
+    name = "date|id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date | str:
+        from .identifiers import parse_id
+
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+        try:
+            return parse_id(value).base
+        except ValueError:
+            self.fail(f"{value!r} is neither a date such as 2026-03-17 nor an arXiv identifier", param, ctx)
+
+
+class PaperId(DayOrPaper):
+    """An arXiv identifier."""
+
+    name = "arxiv_id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        found = super().convert(value, param, ctx)
+        return found if isinstance(found, str) else self.fail(f"{value!r} is no arXiv identifier", param, ctx)
+
+
+SHARED = (
+    click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path),
+        envvar="DIGEST_CONFIG",
+        help="[default: digest.toml]",
+    ),
+    click.option("--output", envvar="DIGEST_OUTPUT", help="Folder of the site.  [default: site]"),
+    click.option("--cache", envvar="DIGEST_CACHE", help="Folder of paid replies.  [default: cache]"),
+    click.option("-v", "--verbose", count=True, help="Say more; twice, with tracebacks."),
+    click.option("-q", "--quiet", is_flag=True, help="Say errors only."),
+    click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON."),
+)
+ENGINE = (
+    click.option("--model", envvar="DIGEST_MODEL", help="Name of the model at the service."),
+    click.option("--base-url", envvar=["OPENAI_BASE_URL", "DIGEST_BASE_URL"], help="Its address, up to /v1."),
+    click.option("--engine", envvar="DIGEST_ENGINE", help='chat, echo or "module:attribute".'),
+    click.option("--concurrency", type=int, envvar="DIGEST_CONCURRENCY", help="Requests at once."),
+)
+#: parameter -> config key
+KEYS = {
+    "output": "output",
+    "cache": "cache",
+    "categories": "categories",
+    "language": "language",
+    "model": "engine.model",
+    "base_url": "engine.base_url",
+    "engine": "engine.name",
+    "concurrency": "engine.concurrency",
+}
+#: environment -> config key, for what has no flag
+VARIABLES = {"DIGEST_ARXIV_API": "arxiv.api", "DIGEST_ARXIV_RSS": "arxiv.rss"}
+
+
+def options(*groups: tuple[Callable[[Command], Command], ...]) -> Callable[[Command], Command]:
+    """A decorator that gives a command several groups of options."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed([one for group in groups for one in group]):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@click.group(
+    cls=DigestGroup,
+    context_settings={"auto_envvar_prefix": "DIGEST", "max_content_width": 100, "help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="digest")
+def main() -> None:
+    """ArXiv in your language, every morning: nothing missed, nothing misquoted, nothing paid twice."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+@main.command()
+@click.option("--date", "announced", type=Day(), help="Listing date of arXiv (US Eastern).  [default: the newest]")
+@click.option("--since", type=Day(), help="Every listing date from this one that has no complete edition.")
+@click.option("--category", "categories", multiple=True, envvar="DIGEST_CATEGORIES", help="cs.CV, or cs.* for all.")
+@click.option(
+    "--keyword", "keywords", multiple=True, type=Phrases(), envvar="DIGEST_KEYWORDS", help="A section of its own."
+)
+@click.option("--papers", type=click.Path(path_type=Path), help="Take the papers from a JSON Lines file.")
+@click.option("--sample", is_flag=True, help="Take the sample day that comes with the program.")
+@click.option("--refresh", is_flag=True, help="Ask arXiv again for a date that has an edition.")
+@click.option("--dry-run", is_flag=True, help="Say how many requests, tokens and how much money it would take.")
+@click.option("--strict", is_flag=True, help=f"Exit {EX_CARDS_MISSING} if a card is missing.")
+@click.option("--language", envvar="DIGEST_LANGUAGE", help="Of the cards.  [default: zh-Hans]")
+@options(ENGINE, SHARED)
+def run(**given: Any) -> None:
+    """Collect a day's papers, summarize and render them: the main job."""
+    from . import pipeline
+
+    if sum(bool(given[name]) for name in ("announced", "since", "sample")) > 1:
+        raise click.UsageError("--date, --since and --sample exclude each other.")
+    config = configured(given)
+    days = pipeline.since(config, given["since"], now) if given["since"] else (given["announced"],)
+    if not days:
+        show(given, [], f"every listing date since {given['since']} has a complete edition")
+    missing = 0
+    for day in days:
+        order = pipeline.Order(day, given["papers"], given["sample"], given["refresh"])
+        if given["dry_run"]:
+            estimate_one(config, order, given)
+        else:
+            missing += run_one(config, order, given)
+    if given["strict"] and missing:
+        click.get_current_context().exit(EX_CARDS_MISSING)
+
+
+def run_one(config: "Config", order: "Order", given: dict[str, Any]) -> int:
+    """Run for one announcement date and print what came of it; how many cards are missing."""
+    from . import pipeline, terminal
+
+    with progress(given) as watch:
+        outcome = pipeline.run(config, order, now, watch)
+    show(given, terminal.outcome_record(outcome), terminal.outcome(outcome, config.output))
+    return outcome.edition.count("pending") if outcome.edition else 0
+
+
+def estimate_one(config: "Config", order: "Order", given: dict[str, Any]) -> None:
+    """Print what a run for one announcement date would ask of the model service."""
+    from . import pipeline, terminal
+
+    with progress(given) as watch:
+        estimate = pipeline.estimate(config, order, now, watch)
+    show(given, asdict(estimate), terminal.estimate(estimate))
+
+
+@main.command()
+@click.argument("arxiv_id", type=PaperId())
+@click.option("--date", "announced", type=Day(), help="Only in this edition.  [default: in every one that holds it]")
+@click.option("--hint", help="A word to the model, such as what the card got wrong.")
+@click.option("--undo", is_flag=True, help="Bring back the card that the last regeneration replaced.")
+@options(ENGINE, SHARED)
+def regenerate(arxiv_id: str, announced: date | None, hint: str | None, undo: bool, **given: Any) -> None:
+    """Ask again for one paper, past the cache; nothing else is touched."""
+    from . import pipeline, terminal
+
+    config = configured(given)
+    if undo:
+        done = pipeline.undo(config, arxiv_id, announced=announced)
+    else:
+        with progress(given):
+            done = pipeline.regenerate(config, arxiv_id, now, announced=announced, hint=hint)
+    show(given, terminal.regenerated_record(done), terminal.regenerated(done))
+
+
+@main.command()
+@click.argument("announced", type=Day(), required=False)
+@options(SHARED)
+def render(announced: date | None, **given: Any) -> None:
+    """Write the pages again from saved editions: of one date, or all. No network, no model."""
+    from . import pipeline
+
+    config = configured(given)
+    with progress(given) as watch:
+        written = pipeline.render(config, [announced] if announced else None, watch)
+    show(given, {"written": written}, f"{len(written)} pages changed in {config.output}")
+
+
+@main.command(name="show")
+@click.argument("what", type=DayOrPaper(), metavar="DATE|ARXIV_ID")
+@options(SHARED)
+def show_command(what: date | str, **given: Any) -> None:
+    """Print a day's table of contents, or one card."""
+    from . import terminal
+    from .store import Store
+
+    config = configured(given)
+    store = Store(config.output)
+    days = [what] if isinstance(what, date) else list(store.holding(what))
+    edition = store.load(days[0]) if days else None
+    if edition is None:
+        raise ConfigError(f"no edition of {what} in {config.output}", hint="digest status lists the editions")
+    if isinstance(what, date):
+        show(given, edition.model_dump(mode="json", by_alias=True), terminal.contents(edition))
+    elif entry := edition.entry(what) or edition.replacement(what):
+        show(given, entry.model_dump(mode="json"), terminal.card(entry, edition))
+    else:
+        raise ConfigError(f"{what} is in no edition in {config.output}", hint="digest status lists the editions")
+
+
+@main.command()
+@options(SHARED)
+def status(**given: Any) -> None:
+    """Print what is on file: editions, missing cards and why, tokens and money, the cache."""
+    from . import pipeline, terminal
+
+    config = configured(given)
+    found = pipeline.status(config)
+    show(given, terminal.status_record(found), terminal.status(found))
+    if found.damaged:
+        raise found.damaged[0]
+
+
+# ------------------------------------------------------------------------------------------ what commands share
+
+
+def configured(given: dict[str, Any]) -> "Config":
+    """The configuration of this call, with logging set up as it asks."""
+    from .config import load
+
+    level = (
+        logging.ERROR if given["quiet"] else (logging.WARNING, logging.INFO, logging.DEBUG)[min(given["verbose"], 2)]
+    )
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s")
+    logging.getLogger("digest").setLevel(level)
+    settings: dict[str, Any] = {KEYS[name]: given[name] for name in KEYS if given.get(name) not in (None, ())}
+    settings |= {key: os.environ[name] for name, key in VARIABLES.items() if os.environ.get(name)}
+    config = load(given["config_file"], settings, os.environ)
+    return config.with_keywords(given.get("keywords", ()))
+
+
+def now() -> datetime:
+    """The moment it is, UTC, or the one that DIGEST_NOW names."""
+    said = os.environ.get("DIGEST_NOW")
+    if not said:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError as error:
+        raise ConfigError(f"DIGEST_NOW: {said!r} is no ISO time", hint="such as 2026-03-17T06:00:00Z") from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def show(given: dict[str, Any], record: object, text: str) -> None:
+    """Print a result: as one line of JSON where asked, else as text."""
+    click.echo(json.dumps(record, ensure_ascii=False, default=str) if given["as_json"] else text)
+
+
+@contextmanager
+def progress(given: dict[str, Any]) -> "Iterator[Watch]":
+    """Yield what the stages report to: a display that goes away on a terminal, nothing elsewhere."""
+    if given["quiet"] or not sys.stderr.isatty():
+        from .pipeline import unwatched
+
+        yield unwatched
+        return
+    from .terminal import live_progress
+
+    with live_progress() as watch:
+        yield watch

@@ -1,0 +1,193 @@
+"""digest.toml, the environment and the flags as one frozen Config.
+
+Reads the file and checks everything; reads no environment itself (cli.py hands the values in) and opens nothing.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Strict, ValidationError
+
+from .errors import ConfigError
+from .identifiers import ARCHIVES, canonical_category
+from .selection import Rule, Rules
+
+DEFAULT_FILE = "digest.toml"
+
+
+def _category(name: str) -> str:
+    plain = canonical_category(name.strip().removesuffix(".*"))
+    return f"{plain}.*" if plain in ARCHIVES or name.strip().endswith(".*") else plain
+
+
+def _address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("an address begins with http:// or https://")
+    return url.rstrip("/")
+
+
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Category = Annotated[str, AfterValidator(_category)]
+Address = Annotated[str, AfterValidator(_address)]
+Phrase = Annotated[str, Field(min_length=1)]
+
+
+class Part(BaseModel):
+    """A table of digest.toml: frozen, unknown keys refused, inputs never shown (one may be a secret)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Arxiv(Part):
+    """`[arxiv]`: how its interfaces are asked."""
+
+    delay_seconds: Annotated[Number, Field(ge=0)] = 3.0  #: between the starts of two requests; arXiv asks for 3
+    page_size: Annotated[Whole, Field(ge=1, le=2000)] = 200
+    timeout_seconds: Annotated[Number, Field(gt=0)] = 60.0
+    holidays: tuple[date, ...] = ()  #: beside arXiv's published list
+    api: Address = "https://export.arxiv.org/api/query"
+    rss: Address = "https://rss.arxiv.org"
+
+
+class Price(Part):
+    """`price` in `[engine]`: money for a million tokens, in any one currency."""
+
+    input: Annotated[Number, Field(ge=0)]
+    output: Annotated[Number, Field(ge=0)]
+    cached: Annotated[Number, Field(ge=0)] | None = None  #: of the input tokens that the service had cached; as input
+    currency: str = "USD"
+
+
+class EngineSettings(Part):
+    """`[engine]`: what writes the cards."""
+
+    name: str = "chat"
+    model: Annotated[str, Field(min_length=1)] = "gpt-4o-mini"
+    base_url: Address | None = None  #: none: OpenAI's own
+    api_key_env: str = "OPENAI_API_KEY"
+    concurrency: Annotated[Whole, Field(ge=1, le=4096)] = 16
+    requests_per_minute: Annotated[Number, Field(gt=0)] | None = None
+    tokens_per_minute: Annotated[Number, Field(gt=0)] | None = None
+    timeout_seconds: Annotated[Number, Field(gt=0)] = 120.0
+    price: Price | None = None
+
+
+class SectionSettings(Part):
+    """`[[section]]`: a group of papers by keyword."""
+
+    title: Annotated[str, Field(min_length=1)]
+    keywords: tuple[Phrase, ...] = ()  #: none: the title itself is the phrase
+    categories: tuple[Category, ...] = ()
+    limit: Annotated[Whole, Field(ge=1)] = 100  #: rows in keywords.md
+
+
+class Config(Part):
+    """Everything a command needs to know, read once."""
+
+    categories: tuple[Category, ...] = ()
+    language: Annotated[str, Field(pattern="^zh-Hans$")] = "zh-Hans"
+    output: Path = Path("site")
+    cache: Path = Path("cache")
+    arxiv: Arxiv = Arxiv()
+    engine: EngineSettings = EngineSettings()
+    section: tuple[SectionSettings, ...] = ()
+    home: Path = Path()  #: where a user's prompts/ and templates/ are looked for: beside the config file
+    api_key: SecretStr | None = None  #: from the environment only
+
+    @property
+    def rules(self) -> Rules:
+        """What the reader asked for, as selection.py takes it."""
+        sections = (
+            Rule(title=one.title, keywords=one.keywords or (one.title,), categories=one.categories)
+            for one in self.section
+        )
+        return Rules(categories=self.categories, sections=tuple(sections))
+
+    def with_keywords(self, phrases: Iterable[str]) -> "Config":
+        """A copy with a section for each phrase that no section has yet."""
+        known = {one.title for one in self.section}
+        added = tuple(SectionSettings(title=phrase) for phrase in dict.fromkeys(phrases) if phrase not in known)
+        return self.model_copy(update={"section": (*self.section, *added)})
+
+    def key(self) -> str:
+        """
+        The API key.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if self.api_key is None:
+            name = self.engine.api_key_env
+            raise ConfigError(
+                f"no API key: the environment variable {name} is not set",
+                hint=f"export {name}=…  (for a local server that wants none, any word will do)",
+            )
+        return self.api_key.get_secret_value()
+
+
+def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
+    """
+    The configuration: what was given by flag or variable, over digest.toml, over the defaults.
+
+    Args:
+        file: the config file; None takes ./digest.toml if it is there.
+        given: dotted key -> value, without those nobody gave: {"engine.model": "qwen3"}.
+        environment: looked into for the API key alone.
+
+    Raises:
+        ConfigError: every mistake of the file, a line each, with its place.
+    """
+    path = file or Path(DEFAULT_FILE)
+    table = _read(path) if file is not None or path.exists() else {}
+    for reserved in ("home", "api_key"):
+        if reserved in table:
+            raise ConfigError(f"{path}: {reserved}: unknown key", hint="keys stay in the environment")
+    for name in ("output", "cache"):
+        if isinstance(table.get(name), str):  # beside the file that names it, wherever the command runs
+            table[name] = str(path.parent / Path(table[name]).expanduser())
+    _set(table, given)
+    table["home"] = path.parent
+    config = _validated(table, str(path), given)
+    key = environment.get(config.engine.api_key_env, "").strip()
+    return config.model_copy(update={"api_key": SecretStr(key) if key else None})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: not found", hint="name a file with --config, or leave the flag out") from error
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"{path}: can't be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}", hint="mend that line; strings stand in quotes") from error
+
+
+def _set(table: dict[str, Any], given: Mapping[str, Any]) -> None:
+    for key, value in given.items():
+        *parents, name = key.split(".")
+        place = table
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                return  # the file has no table there; the check names it
+        place[name] = value
+
+
+def _validated(table: Mapping[str, Any], file: str, given: Mapping[str, Any]) -> Config:
+    try:
+        return Config.model_validate(table)
+    except ValidationError as error:
+        mistakes = [_mistake(one, file, given) for one in error.errors(include_input=False, include_url=False)]
+        raise ConfigError("\n".join(mistakes), hint="README.md lists every key") from None
+
+
+def _mistake(error: Any, file: str, given: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    place = "flag or variable" if any(key == one or key.startswith(f"{one}.") for one in given) else file
+    reason = "unknown key" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
+    return f"{place}: {key}: {reason}"

@@ -1,0 +1,133 @@
+"""What went wrong with a request to a model service: in words, with the wait it asks for, and whether to try again.
+
+Reads the errors of openai and aiohttp. Decides nothing about a run, and never quotes a header or a cause.
+"""
+
+import email.utils
+
+import aiohttp
+import httpx2
+import openai
+
+from .dialect import BadReply
+
+LONGEST_WAIT = 120.0  #: seconds we wait where the service asks us to; if it asks for more, the request fails
+FAILURES = (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, BadReply, TimeoutError)  #: of one try
+
+_KINDS: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ClientConnectorDNSError, "no machine of that name is known"),
+    (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted (TLS)"),
+    (aiohttp.ClientSSLError, "no secure connection (TLS)"),
+    (aiohttp.ClientProxyConnectionError, "the proxy does not answer"),
+    (aiohttp.ClientConnectorError, "no connection"),
+    (aiohttp.ServerTimeoutError, "no connection in time"),
+    (aiohttp.ClientConnectionError, "the connection was dropped"),
+)
+
+
+def asked_wait(error: BaseException | None) -> float | None:
+    """
+    Seconds the service asks us to wait, or None where it asks nothing that can be read.
+
+    A date is held against the service's own clock, its `Date`.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after; `retry-after-ms` is OpenAI's.
+    """
+    headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            return max(0.0, min(float(headers[name]) / unit, 1e9))
+        except (KeyError, ValueError):
+            continue
+    then, now = _moment(headers.get("retry-after")), _moment(headers.get("date"))
+    return None if then is None or now is None else max(0.0, then - now)
+
+
+def _moment(header: str | None) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(header or "").timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def holds_back(error: openai.APIStatusError) -> float:
+    """Seconds for which the service wants no request at all."""
+    asked = asked_wait(error) if error.status_code in (429, 503) else None
+    return min(asked or 0.0, LONGEST_WAIT)
+
+
+def is_rate_limit(error: BaseException | None) -> bool:
+    """Whether the service only said "later": no failed try, it takes nothing but time."""
+    return isinstance(error, openai.APIStatusError) and error.status_code == 429
+
+
+def worth_a_retry(error: BaseException) -> bool:
+    """Whether the same request may pass later in this run."""
+    if isinstance(error, openai.APIStatusError):
+        if _is_quota(error) or (asked_wait(error) or 0) > LONGEST_WAIT:
+            return False
+        return error.status_code in (408, 409, 425, 429) or error.status_code >= 500
+    return isinstance(error, FAILURES)
+
+
+def refusal(error: BaseException, model: str, *, succeeded: bool) -> tuple[str, str] | None:
+    """The fact and the mend, if the service would refuse all else too; `succeeded`: it has given a reply before."""
+    if not isinstance(error, openai.APIStatusError):
+        return None
+    status = error.status_code
+    if status == 402 or _is_quota(error):
+        return "the quota is used up", "see the account's plan and billing, then run the same command again"
+    if status == 401:
+        return "the key is refused", "the key in OPENAI_API_KEY is refused: is it this service's?"
+    if not succeeded and (status == 404 or error.code == "model_not_found"):
+        return f"no model {model!r} here", "check the model's name (DIGEST_MODEL) and engine.base_url (OPENAI_BASE_URL)"
+    if not succeeded and status == 403:
+        return f"the key may not use {model!r}", "check the account's rights, the model (DIGEST_MODEL) and the region"
+    return None
+
+
+def _is_quota(error: openai.APIStatusError) -> bool:
+    return "insufficient_quota" in (error.code, error.type)
+
+
+def broken_connection(error: BaseException | None) -> aiohttp.ClientConnectionError | None:
+    """The lost or refused connection behind `error`; None where the service spoke or was only slow."""
+    while error is not None and not isinstance(error, aiohttp.SocketTimeoutError):
+        if isinstance(error, aiohttp.ClientConnectionError):
+            return error
+        error = error.__cause__  # openai's aiohttp transport calls all of these a timeout
+    return None
+
+
+def never_connected(error: BaseException | None) -> bool:
+    """Whether not even a connection came about."""
+    return isinstance(broken_connection(error), aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+
+
+def in_words(error: BaseException | None) -> str:
+    """`error` in words; what the service says in it is a stranger's text and may hold the key."""
+    if isinstance(error, openai.APIStatusError):
+        asked = asked_wait(error) or 0
+        told = f", asks to wait {asked:.0f} s" if asked > LONGEST_WAIT else ""
+        return f"{error.status_code}{told}: {_message(error)}"
+    if (broken := broken_connection(error)) is not None:
+        return next(words for kind, words in _KINDS if isinstance(broken, kind))
+    if isinstance(error, TimeoutError | openai.APITimeoutError):
+        return "no answer in time"
+    return str(error) if isinstance(error, BadReply) else "the connection broke off in the middle of an answer"
+
+
+def _message(error: openai.APIStatusError) -> str:
+    """The service's own words, but not the web page that some proxies send."""
+    body = error.body
+    said = (body.get("message") or body.get("detail")) if isinstance(body, dict) else body
+    if isinstance(said, str) and said.strip() and not said.lstrip().startswith("<"):
+        return said
+    return error.response.reason_phrase or "no reason given"
+
+
+def complaint(error: openai.APIStatusError) -> str:
+    """All that a refusal says about the request, as one text to search in."""
+    body = error.body
+    details = body.get("detail") if isinstance(body, dict) else None  # FastAPI's own form
+    return " ".join(str(part) for part in (error.param, error.code, error.message, _message(error), details) if part)

@@ -1,0 +1,221 @@
+"""The figures of a text: which values a source gives, and which figures of a card it does not give.
+
+Pure. Knows numbers and their spellings only: what a missing figure means is for checks.py.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from math import prod
+
+from .numerals import SCALES, chinese, english
+
+Reading = tuple[Decimal, ...]  #: values that must all be known
+Found = re.Match[str]
+
+# ---- one spelling ----------------------------------------------------------------------------------------------
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+_SPELLINGS: tuple[tuple[re.Pattern[str], str | Callable[[Found], str]], ...] = (
+    (re.compile(r"\\[dt]?frac\s?\{(\d+)\}\s?\{(\d+)\}"), r"\1/\2"),
+    (re.compile(r"\\(?:times|cdot)(?![A-Za-z])"), "×"),
+    (re.compile(r"\\[,!;:]|\$"), ""),
+    (re.compile(r"\\[A-Za-z]+"), " "),
+    (re.compile(r"[{}\\]"), ""),
+    (re.compile("[‐-―−～〜~∼⁃]"), "-"),
+    (re.compile("⁄"), "/"),
+)
+_RAISED = re.compile("[⁰¹²³⁴-⁹⁺⁻]+")
+_UNSEEN = re.compile("[①-⓿❶-➓\u00ad\u200b-\u200d\u2060]")  # marks of a list; characters of no width
+
+
+def plain(text: str) -> str:
+    r"""`text` in one spelling: half-width, without TeX.
+
+    >>> plain(r"$1{,}000$ 或 10\%，３．５×10⁵")
+    '1,000 或 10%,3.5×10^5'
+    """
+    # Before compatibility forms are folded, for which "10⁵" is 105.
+    text = _UNSEEN.sub("", _RAISED.sub(lambda found: "^" + found[0].translate(_SUPERSCRIPTS), text))
+    text = unicodedata.normalize("NFKC", text)
+    for pattern, put in _SPELLINGS:
+        text = pattern.sub(put, text)
+    return text
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------
+
+_FACTORS = {"百": 10**2, "千": 10**3, "万": 10**4, "亿": 10**8, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
+_FACTORS |= SCALES | {"bn": 10**9, "mn": 10**6}
+_FIGURE = re.compile(
+    r"""
+    (?P<number> \d+ (?:,\d{3}(?!\d))* (?:\.\d+)* )
+    (?: \s?[×xX*·]\s?10\s?\^\s?\(?(?P<exponent>[-+]?\d{1,3})
+      | \s?\^\s?\(?(?P<power>[-+]?\d{1,3})
+      | [eE](?P<e>[-+]?\d{1,2})(?![\w.])
+      | /(?P<below>\d{1,9})(?![\d.])
+    )?
+    (?: [多余几]?\s?(?P<han>(?:百(?!分)|千(?![克米瓦卡赫字比伏])|万|亿)+)
+      | \s?(?P<letter>[kKMBT]|bn|Bn|mn)(?![A-Za-z])
+      | [\s-](?P<word>(?i:hundred|thousand|million|billion|trillion)s?)\b
+    )?
+    (?P<percent> \s?% | \s?(?:percent|per\s?cent|percentage|pp|points?)\b | \s?个?百?分?点 )?
+    """,
+    re.VERBOSE,
+)
+_NUMERAL = re.compile(
+    "(?:[一二两三四五六七八九][十百千万亿][零〇一二两三四五六七八九十百千万亿]*"
+    "|十[一二三四五六七八九万亿][零一二三四五六七八九十百千万亿]*|(?<=百分之)[一二三四五六七八九十]+)(?![零一二三四五六七八九十百千万亿]|分之|行诗|夜)"
+)
+_RANGE = re.compile(r"\s?(?:%|[a-zA-Z万亿]{1,2})?\s?(?:-+|to|and|or|至|到|、|,|和|与|/)\s?", re.IGNORECASE)
+_OF_100 = "百分之"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure as printed, with everything it may mean: each reading alone would do."""
+
+    printed: str
+    readings: tuple[Reading, ...]
+    start: int  #: where it stands in the text in plain spelling
+    end: int
+
+
+def _number(digits: str) -> Decimal:
+    return Decimal(digits.replace(",", "")[:60])
+
+
+def _alone(found: Found) -> tuple[Reading, ...]:
+    """What the digits themselves may mean: "1,000" is one number, "100,200" may be two, "1.2.3" is a version."""
+    digits, before = found["number"], found.string[max(0, found.start() - 2) : found.start()]
+    if digits.count(".") > 1:
+        return (tuple(map(_number, digits.split("."))),)
+    if before[-1:] == "." and not before[:-1].isalnum():
+        return ((_number("0." + digits),), (_number(digits),))
+    parts = digits.split(",")
+    apart = (tuple(map(_number, parts)),) if len(parts) > 1 and len(parts[0]) == 3 else ()
+    return ((_number(digits),), *apart)
+
+
+def _raised(found: Found, base: Decimal) -> tuple[Reading, ...]:
+    """What an exponent or a fraction makes of `base`; none where there is neither."""
+    if found["exponent"] or found["e"]:
+        exponent = int(found["exponent"] or found["e"])
+        return ((base.scaleb(exponent),), (base, Decimal(10), Decimal(abs(exponent))))
+    if found["power"]:
+        exponent = int(found["power"])
+        apart = (base, Decimal(abs(exponent)))
+        return ((base**exponent,), apart) if 0 < base <= 1000 and abs(exponent) <= 64 else (apart,)
+    if found["below"]:
+        below = _number(found["below"])
+        quotient = (((base / below,),) if below else ()) + (((below,),) if base == 1 else ())  # "30x smaller" is 1/30
+        return ((base, below), *quotient)
+    return ()
+
+
+def _factor(found: Found) -> int:
+    """What the number is multiplied by: 10,000 before 万; 1 where nothing stands behind it."""
+    if found["han"]:
+        return prod(_FACTORS[place] for place in found["han"])
+    scale = found["letter"] or found["word"]
+    return _FACTORS[scale.lower()] if scale else 1
+
+
+def _readings(found: Found, factor: int, hundredth: bool) -> tuple[Reading, ...]:
+    alone = _alone(found)
+    readings = (_raised(found, alone[0][0]) if len(alone[0]) == 1 else ()) or alone
+    if factor > 1:
+        readings = ((readings[0][0] * factor,),)
+    # "85%" may stand for 0.85; but 6504% must not pass for 65.04.
+    return (*readings, (readings[0][0] / 100,)) if hundredth and readings[0][0] <= 100 else readings
+
+
+def figures(text: str, *, chinese_numerals: bool = True) -> Iterator[Figure]:
+    """Every figure in `text`, which must be in plain spelling: in digits, or a Chinese numeral above ten.
+
+    >>> [figure.printed for figure in figures("在 3 个任务上提升 4.1%，共 1.2万 条、十五类")]
+    ['3', '4.1%', '1.2万', '十五']
+    """
+    matches = list(_FIGURE.finditer(text))
+    factors = [*map(_factor, matches), 1]
+    for index, found in enumerate(matches):
+        of100 = text.endswith(_OF_100, 0, found.start())
+        readings = _readings(found, factors[index], of100 or bool(found["percent"]))
+        if factors[index] == 1 < factors[index + 1] and _RANGE.fullmatch(text, found.end(), matches[index + 1].start()):
+            readings += _readings(found, factors[index + 1], hundredth=False)  # "10 to 20 million"
+        yield Figure(_OF_100 * of100 + found[0].strip(), readings, found.start(), found.end())
+    for found in _NUMERAL.finditer(text) if chinese_numerals else ():
+        value = chinese(found[0])
+        if value is not None:
+            of100 = text.endswith(_OF_100, 0, found.start())
+            readings = ((Decimal(value),), *(((Decimal(value) / 100,),) * of100))
+            yield Figure(_OF_100 * of100 + found[0], readings, found.start(), found.end())
+
+
+# ---- the source ------------------------------------------------------------------------------------------------
+
+_BARE = re.compile(r"\d+(?:,\d{3}(?!\d))*(?:\.\d+)?")
+_TORN = re.compile(r"\d+(?:(?: \d{3}(?!\d))+|\. \d+(?=\s?%)|(?:-\d(?!\d))+)")  # "10 000", "15. 2%", "9-1-1"
+_TEX_GROUPS = re.compile(r"\d+(?:\{,\}\d+)+")
+_DECADE = re.compile(r"[12]\d(\d0)'?s\b")
+
+
+def values(text: str) -> frozenset[Decimal]:
+    """Every value that `text` may give, in digits or in English words, read as generously as it can be.
+
+    >>> sorted(values("Two of 1,500 runs gain 5%")) == sorted(map(Decimal, ("2", "1500", "5", "0.05")))
+    True
+    """
+    # Readers of raw TeX take "1{,}372" for 1 and 372.
+    torn = (part for group in _TEX_GROUPS.findall(text) for part in group.split("{,}"))
+    return frozenset((*_values(plain(text)), *map(_number, torn)))
+
+
+def _values(text: str) -> Iterator[Decimal]:
+    for figure in figures(text, chinese_numerals=False):
+        for reading in figure.readings:
+            yield from reading
+    yield from map(_number, _BARE.findall(text))
+    for torn in _TORN.findall(text):
+        yield _number(re.sub("[ -]", "", torn))
+    yield from map(Decimal, _DECADE.findall(text))
+    yield from english(text)
+
+
+# ---- the comparison --------------------------------------------------------------------------------------------
+
+_MARK = re.compile(r"\s?[)）.、:：](?!\d)")
+_ITEM_START = re.compile(r"(?:^|[\s;。:,、(.!?；：，])$")
+_MEASURE = re.compile(
+    r"\s?(?:个|种|项|类|大|组|步|层|轮|次|篇|位|条|款|套|张|幅|家|所|门|国|维|阶|级|段|数据集|模|任|语)|(?<=1)\s?[分秒小天周年月]"
+)
+_IN_NAME = re.compile(r"(?<=[A-Za-z])\d[A-Za-z]")  # B2B, H2O: a name, not a count
+
+
+def missing(text: str, known: frozenset[Decimal], *, chinese_numerals: bool = True) -> list[str]:
+    """The figures of `text`, as printed and in order, that are not among the `known` values; each once.
+
+    Left alone are marks of a list and small counts before a measure word: a model may count what is enumerated.
+
+    >>> missing("在 3 个任务上提升 4.1%", values("We gain 3.5%."))
+    ['4.1%']
+    """
+    text = plain(text)
+    found = figures(text, chinese_numerals=chinese_numerals)
+    absent = (figure for figure in found if not _given(figure, known) and not _tolerated(figure, text))
+    return list(dict.fromkeys(figure.printed for figure in absent))
+
+
+def _given(figure: Figure, known: frozenset[Decimal]) -> bool:
+    return any(all(value in known for value in reading) for reading in figure.readings)
+
+
+def _tolerated(figure: Figure, text: str) -> bool:
+    if not (figure.printed.isdecimal() and len(figure.printed) <= 2):
+        return _IN_NAME.match(text, figure.start) is not None
+    before, after = text[max(0, figure.start - 1) : figure.start], text[figure.end : figure.end + 5]
+    mark = int(figure.printed) <= 20 and _MARK.match(after) and _ITEM_START.search(before)
+    counted = int(figure.printed) <= 10 and _MEASURE.match(text, figure.end)
+    return bool(mark or counted or text.startswith("3D", figure.start))

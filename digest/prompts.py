@@ -1,0 +1,144 @@
+"""From a paper and prompt texts to a Request, and from a reply that failed its checks to the next one.
+
+Pure. Knows neither files nor engines; the wording is in prompts/, and what comes back is judged in checks.py.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from traceback import extract_tb
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from .errors import TemplateError
+from .models import FIELDS, Paper, Request
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+
+#: What the reply must look like, in the strict mode of services that have one.
+CARD_SCHEMA: Mapping[str, Any] = MappingProxyType(
+    {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in FIELDS},
+        "required": list(FIELDS),
+        "additionalProperties": False,
+    }
+)
+
+# Cool, for a card should stick to the abstract; not zero, for a regeneration should differ. A long card takes about
+# 1,100 tokens: the rest is room for wordy tokenizers, and the limit an end for a model that runs in a circle.
+PARAMETERS: Mapping[str, Any] = MappingProxyType({"temperature": 0.2, "max_tokens": 1600})
+
+LONGEST_REPLY = 6000  #: characters of a failed reply that are sent back
+_LANGUAGES = {
+    "zh-Hans": "简体中文",
+    "zh-Hant": "繁體中文",
+    "ja": "日本語",
+    "ko": "한국어",
+    "en": "English",
+    "de": "Deutsch",
+    "fr": "français",
+    "es": "español",
+    "ru": "русский",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The texts of prompts/card.*.md, as jinja2 templates, and the language of the cards (BCP 47)."""
+
+    system: str  #: the same for all papers, so that a service keeps it in its cache; knows `language`
+    user: str  #: knows `language`, `paper` and `hint` (a reader's wish, or None)
+    repair: str  #: knows `language` and `problems`
+    language: str
+
+    @property
+    def digest(self) -> str:
+        """A short SHA-256 of the texts: what a card's origin calls its prompt."""
+        texts = json.dumps([self.system, self.user, self.repair, self.language])
+        return hashlib.sha256(texts.encode("ascii")).hexdigest()[:16]
+
+
+def ask(
+    prompt: Prompt,
+    paper: Paper,
+    *,
+    model: str,
+    parameters: Mapping[str, Any] = PARAMETERS,
+    hint: str | None = None,
+    take: int = 0,
+) -> Request:
+    """
+    Return the request for one paper's card.
+
+    Args:
+        prompt: Its texts and language.
+        paper: Title and abstract go in as they are, at the end of the user's message.
+        model: As the service names it.
+        parameters: Sent along as they are.
+        hint: A reader's wish for this card.
+        take: Which regeneration it is; 0 is the first asking.
+
+    Raises:
+        TemplateError: a text of `prompt` fails; the message names its file and line.
+    """
+    language = _LANGUAGES.get(prompt.language, prompt.language)
+    system = _render("card.system.md", prompt.system, language=language)
+    user = _render("card.user.md", prompt.user, language=language, paper=paper, hint=hint)
+    return Request(
+        model=model,
+        messages=({"role": "system", "content": system}, {"role": "user", "content": user}),
+        schema=dict(CARD_SCHEMA),
+        parameters=dict(parameters),
+        take=take,
+        subject=paper.arxiv_id,
+    )
+
+
+def ask_again(prompt: Prompt, request: Request, reply: str, problems: Sequence[str]) -> Request:
+    """
+    Return the request that goes on after `reply`, naming its problems; all else is as in `request`.
+
+    Raises:
+        TemplateError: the repair text fails; the message names its file and line.
+    """
+    language = _LANGUAGES.get(prompt.language, prompt.language)
+    repair = _render("card.repair.md", prompt.repair, language=language, problems=[_sendable(one) for one in problems])
+    said = _sendable(reply)[:LONGEST_REPLY].strip() or "…"  # services refuse a message without text
+    turns = ({"role": "assistant", "content": said}, {"role": "user", "content": repair})
+    return replace(request, messages=(*request.messages, *turns))
+
+
+def _sendable(text: str) -> str:
+    """`text` without lone surrogates, which no service's JSON takes, and without NUL."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+
+
+def _render(file: str, text: str, **known: Any) -> str:
+    from jinja2 import TemplateError as JinjaError
+
+    place = f"prompts/{file}"
+    try:
+        return _template(file, text).render(known).strip()
+    except (JinjaError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == place]
+        line = getattr(error, "lineno", None) or (lines[-1] if lines else 1)
+        raise TemplateError(f"{place}:{line}: {error}") from error
+
+
+@lru_cache(maxsize=16)
+def _template(file: str, text: str) -> "Template":
+    environment = _environment()
+    code = environment.compile(text, file, f"prompts/{file}")
+    return environment.template_class.from_code(environment, code, environment.make_globals(None))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> "Environment":
+    from jinja2 import Environment, StrictUndefined  # on use: the import takes longer than `digest --help` may
+
+    # No escaping: what comes out is a message to a model, not a page.
+    return Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701

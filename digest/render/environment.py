@@ -1,0 +1,94 @@
+"""The two template environments, HTML and plain text, and the one way to fill a template.
+
+Names the file and line of every fault in a template; knows nothing of editions. A user's template is code and runs as such.
+"""
+
+import traceback
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ..errors import TemplateError
+from ..plaintext import one_line
+from .escaping import cell, cell_link, link_text, linkify, markdown, without_mentions
+
+#: What a template can raise while it is read or filled; a fault in our own filters names the line that called it.
+FAULTS = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def _csp_source(text: str) -> str:
+    """The name of an inline style or script in a Content-Security-Policy: `sha256-…`, without its quotes."""
+    return "sha256-" + b64encode(sha256(text.encode()).digest()).decode("ascii")
+
+
+def _environment(folders: Sequence[Path], *, autoescape: bool) -> jinja2.Environment:
+    """Templates of a user's folder first; `{% extends "builtin/…" %}` reaches ours from there."""
+    ours = jinja2.FileSystemLoader(folders[-1], encoding="utf-8-sig")
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [jinja2.FileSystemLoader(list(folders), encoding="utf-8-sig"), jinja2.PrefixLoader({"builtin": ours})]
+        ),
+        autoescape=autoescape,  # not select_autoescape: it sees `.j2` and turns itself off  # noqa: S701
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.filters["line"] = one_line
+    return environment
+
+
+def html_environment(folders: Sequence[Path]) -> jinja2.Environment:
+    """For pages: every value is escaped unless a filter of ours made it HTML."""
+    environment = _environment(folders, autoescape=True)
+    environment.filters |= {"linkify": linkify, "csp_source": _csp_source}
+    return environment
+
+
+def text_environment(folders: Sequence[Path]) -> jinja2.Environment:
+    """For Markdown: nothing is escaped by itself, so each value of a stranger goes through one of the filters."""
+    environment = _environment(folders, autoescape=False)
+    environment.filters |= {
+        "markdown": markdown,
+        "link_text": link_text,
+        "cell": cell,
+        "cell_link": cell_link,
+        "without_mentions": without_mentions,
+    }
+    return environment
+
+
+def _place(error: BaseException) -> str | None:
+    """`file:line` of the template that `error` comes from; None where no line was reached."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"{error.filename or error.name}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f"{frame.filename}:{frame.lineno}" for frame in frames if frame.filename.endswith(".j2")]
+    return lines[-1] if lines else None
+
+
+def fill(environment: jinja2.Environment, template: str, **values: Any) -> str:
+    """
+    The text of one template with `values` in it.
+
+    Raises:
+        TemplateError: the template is missing, can't be read, or fails; the message begins with its file and line.
+    """
+    try:
+        return environment.get_template(template).render(values)
+    except FAULTS as error:
+        raise TemplateError(f"{_place(error) or template}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,115 @@
+"""What every page about an edition needs: papers in numbered groups, counts, anchors, and what made the cards.
+
+Pure; chooses no words and no markup.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..models import Edition, Entry
+
+_NOT_IN_ANCHOR = re.compile(r"\W+")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a group: a paper with its number, in full where it stands first."""
+
+    number: int  #: through the whole page, from 1; a paper that comes again keeps its number
+    entry: Entry
+    again: bool  #: it stands in full in an earlier group
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One section as it stands on a page."""
+
+    title: str  #: empty where the papers belong to no section
+    kind: str  #: "category", "keyword", or "rest"
+    anchor: str  #: unique on the page, and no arXiv identifier
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many papers an edition has of each sort."""
+
+    new: int = 0
+    cross: int = 0
+    replaced: int = 0
+    shown: int = 0
+    flagged: int = 0
+    pending: int = 0
+
+    @property
+    def announced(self) -> int:
+        """Papers with an article of their own; replacements are not among them."""
+        return self.new + self.cross
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the cards of an edition were made by, and of how many tokens."""
+
+    models: tuple[tuple[str, int], ...]  #: (name, cards), most cards first
+    prompt_tokens: int  #: of all replies; 0 where the service told none
+    completion_tokens: int
+
+
+def anchor(title: str, taken: Iterable[str] = ()) -> str:
+    """A name for links to `title`, other than all `taken`.
+
+    >>> anchor("cs.CV"), anchor("?"), anchor("CS-cv", ["cs-cv"])
+    ('cs-cv', 'section', 'cs-cv-2')
+    """
+    plain = _NOT_IN_ANCHOR.sub("-", title.lower()).strip("-") or "section"
+    name, count, used = plain, 1, set(taken)
+    while name in used:
+        count += 1
+        name = f"{plain}-{count}"
+    return name
+
+
+def _with_rest(edition: Edition) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """Title, kind and papers of each section, and at the end of what no section names: nothing is left out."""
+    named = {arxiv_id for section in edition.sections for arxiv_id in section.arxiv_ids}
+    rest = tuple(entry.paper.arxiv_id for entry in edition.entries if entry.paper.arxiv_id not in named)
+    sections = tuple((section.title, section.kind, section.arxiv_ids) for section in edition.sections)
+    return (*sections, ("", "rest", rest)) if rest else sections
+
+
+def groups(edition: Edition, reserved: Iterable[str] = ()) -> tuple[Group, ...]:
+    """The sections of an edition in order, their papers numbered; no anchor is among the `reserved`."""
+    entries = {entry.paper.arxiv_id: entry for entry in edition.entries}
+    numbers: dict[str, int] = {}
+    found: list[Group] = []
+    for title, kind, arxiv_ids in _with_rest(edition):
+        items = []
+        for arxiv_id in dict.fromkeys(arxiv_ids):
+            if arxiv_id in entries:  # a section of keywords may name a replacement: those have their own list
+                again = arxiv_id in numbers
+                items.append(Item(numbers.setdefault(arxiv_id, len(numbers) + 1), entries[arxiv_id], again))
+        taken = [*reserved, *(group.anchor for group in found)]
+        found.append(Group(title, kind, anchor(title, taken), tuple(items)))
+    return tuple(found)
+
+
+def tally(edition: Edition) -> Tally:
+    """The counts of an edition."""
+    states = Counter(entry.state for entry in edition.entries)
+    crosses = sum(entry.announce_type == "cross" for entry in edition.entries)
+    return Tally(len(edition.entries) - crosses, crosses, len(edition.replacements), **states)
+
+
+def made(edition: Edition) -> Made:
+    """The models of the cards on the page, and the tokens of all replies that were asked for it."""
+    entries = (*edition.entries, *edition.replacements)
+    models = Counter(entry.card.origin.model for entry in entries if entry.card)
+    replies = [origin for entry in entries for origin in (entry.replies or ([entry.card.origin] if entry.card else []))]
+    return Made(
+        tuple(sorted(models.items(), key=lambda item: (-item[1], item[0]))),
+        sum(reply.prompt_tokens or 0 for reply in replies),
+        sum(reply.completion_tokens or 0 for reply in replies),
+    )

@@ -1,0 +1,38 @@
+"""Markdown: one file for each announcement date, in the form of the digest's model page.
+
+Chooses what the file says; its words and every escape are in templates/markdown. There is no file about all editions.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from ..models import Edition, Page
+from . import Look
+from .environment import fill, text_environment
+from .layout import groups, made, tally
+
+RESERVED = ("table-of-contents",)  #: anchors that the template uses itself
+
+
+class Markdown:
+    """Files that a code host or an editor shows."""
+
+    def __init__(self, look: Look) -> None:
+        self._environment = text_environment(look.folders)
+
+    def day(self, edition: Edition) -> Iterator[Page]:
+        """Yield the file of one announcement date."""
+        sections = groups(edition, RESERVED)
+        text = fill(
+            self._environment,
+            "markdown/day.md.j2",
+            edition=edition,
+            groups=sections,
+            cited={item.entry.paper.arxiv_id for group in sections for item in group.items if item.again},
+            tally=tally(edition),
+            made=made(edition),
+        )
+        yield Page(f"{edition.announced.isoformat()}/index.md", text.encode())
+
+    def whole(self, editions: Iterable[Edition]) -> Iterator[Page]:  # noqa: ARG002
+        """Yield nothing: the archive is the site's."""
+        yield from ()

@@ -1,0 +1,96 @@
+"""Keyword tables: the newest papers of each keyword over all editions, and the body of a notice about them.
+
+Chooses and orders the rows; the form of a row and its escapes are in templates/tables. Writes nothing without keywords.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+
+from ..models import Edition, Page, Paper
+from . import Look
+from .environment import fill, text_environment
+
+NEWEST = 15  #: rows of a keyword in the notice
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table."""
+
+    paper: Paper
+    moment: datetime  #: when this version was sent in, UTC; where unknown, midnight of the announcement
+
+    @property
+    def day(self) -> date:
+        """The date in the table, UTC."""
+        return self.moment.date()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One keyword with its rows, newest first."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What the editions say, read once from newest to oldest."""
+
+    updated: date | None = None  #: of the newest edition
+    rows: dict[str, dict[str, Row]] = field(default_factory=dict)  #: keyword -> arxiv_id -> newest version
+
+
+def _row(paper: Paper, announced: date) -> Row:
+    return Row(paper, paper.updated or datetime.combine(announced, time(), UTC))
+
+
+def gather(editions: Iterable[Edition]) -> Gathered:
+    """The rows of every keyword section; of a paper that comes more than once, its newest version."""
+    found = Gathered()
+    for edition in editions:
+        found.updated = max(found.updated or edition.announced, edition.announced)
+        papers = {entry.paper.arxiv_id: entry.paper for entry in (*edition.replacements, *edition.entries)}
+        for section in edition.sections:
+            if section.kind == "keyword":
+                _take(found.rows.setdefault(section.title, {}), section.arxiv_ids, papers, edition.announced)
+    return found
+
+
+def _take(rows: dict[str, Row], arxiv_ids: Iterable[str], papers: dict[str, Paper], announced: date) -> None:
+    for arxiv_id in arxiv_ids:
+        paper = papers.get(arxiv_id)
+        if paper and (arxiv_id not in rows or rows[arxiv_id].paper.version < paper.version):
+            rows[arxiv_id] = _row(paper, announced)
+
+
+def newest(rows: Iterable[Row], limit: int) -> tuple[Row, ...]:
+    """At most `limit` rows, newest first; those of one moment by identifier, highest first."""
+    return tuple(sorted(rows, key=lambda row: (row.moment, row.paper.arxiv_id), reverse=True)[:limit])
+
+
+class Tables:
+    """`keywords.md` and `notice.md`."""
+
+    def __init__(self, look: Look) -> None:
+        self._environment = text_environment(look.folders)
+        self._limits, self._limit = look.limits, look.limit
+
+    def day(self, edition: Edition) -> Iterator[Page]:  # noqa: ARG002
+        """Yield nothing: a table spans all dates."""
+        yield from ()
+
+    def whole(self, editions: Iterable[Edition]) -> Iterator[Page]:
+        """Yield both files, or nothing where no edition has a section of a keyword."""
+        found = gather(editions)
+        limits = {title: self._limits.get(title, self._limit) for title in found.rows}
+        tables = [Table(title, newest(rows.values(), limits[title])) for title, rows in found.rows.items()]
+        short = [Table(table.title, table.rows[:NEWEST]) for table in tables]
+        if tables:
+            yield self._page("keywords.md", tables=tables, updated=found.updated, most=max(limits.values()))
+            yield self._page("notice.md", tables=short, updated=found.updated, newest=NEWEST)
+
+    def _page(self, path: str, **values: object) -> Page:
+        return Page(path, fill(self._environment, f"tables/{path}.j2", **values).encode())

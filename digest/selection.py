@@ -1,0 +1,180 @@
+"""Which papers an edition holds and in which sections they stand: joins, cross-lists, keyword sections.
+
+Pure: values in, values out. Whether a paper has a card is no concern of this module.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from .identifiers import is_category
+from .models import Edition, Entry, Listed, Listing, Paper, Section
+
+NOT_ASKED = "not summarized yet"  #: why an entry fresh from a listing has no card
+
+_RANK = {"new": 0, "cross": 1, "replace": 2, "replace-cross": 3}
+_NO_WORD = re.compile(r"[^\w]+|_")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A keyword section as asked: the papers whose title or abstract has one of the phrases."""
+
+    title: str
+    keywords: tuple[str, ...]
+    categories: tuple[str, ...] = ()  #: none: any category
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the reader asked for."""
+
+    categories: tuple[str, ...] = ()
+    sections: tuple[Rule, ...] = ()
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """Every phrase of every section, each once."""
+        return tuple(dict.fromkeys(phrase for rule in self.sections for phrase in rule.keywords))
+
+
+def matches_category(category: str, asked: str) -> bool:
+    """
+    Whether a paper's category is one that was asked for; `cs.*` is a whole archive.
+
+    >>> matches_category("cs.CV", "cs.*"), matches_category("cs.CV", "cs.CL")
+    (True, False)
+    """
+    return category == asked or (asked.endswith(".*") and category.partition(".")[0] == asked[:-2])
+
+
+def edition_of(listing: Listing, rules: Rules, language: str) -> Edition:
+    """The edition of a listing before anything is summarized: each paper once, replacements apart."""
+    entries = tuple(joined(listing.items))
+    return Edition(
+        announced=listing.announced,
+        categories=rules.categories,
+        keywords=() if rules.categories else rules.keywords,
+        language=language,
+        source=listing.source,
+        notes=listing.notes,
+        entries=tuple(entry for entry in entries if not entry.announce_type.startswith("replace")),
+        replacements=tuple(entry for entry in entries if entry.announce_type.startswith("replace")),
+    )
+
+
+def joined(items: Iterable[Listed]) -> Iterator[Entry]:
+    """Yield each paper once, new before cross-lists before replacements, otherwise in the order of the listing."""
+    by_id: dict[str, list[Listed]] = {}
+    for item in sorted(items, key=lambda item: _RANK[item.announce_type]):
+        by_id.setdefault(item.paper.arxiv_id, []).append(item)
+    for same in by_id.values():
+        sections = dict.fromkeys(item.section for item in same if item.section)
+        yield Entry(
+            paper=same[0].paper,
+            announce_type=same[0].announce_type,
+            problems=(NOT_ASKED,),
+            listed_under=tuple(sections),
+        )
+
+
+def carried(edition: Edition, saved: Edition) -> Edition:
+    """
+    The edition with what `saved` has paid for already.
+
+    Cards follow papers whose title and abstract are the same. Papers that the new listing lost are kept, and so
+    is what was asked for before.
+    """
+    old = {entry.paper.arxiv_id: entry for entry in saved.entries}
+    entries = [_with_card(entry, old.pop(entry.paper.arxiv_id, None)) for entry in edition.entries]
+    replaced = {entry.paper.arxiv_id: entry for entry in (*saved.replacements, *edition.replacements)}
+    return edition.model_copy(
+        update={
+            "categories": tuple(dict.fromkeys((*saved.categories, *edition.categories))),
+            "keywords": tuple(dict.fromkeys((*saved.keywords, *edition.keywords))),
+            "notes": tuple(dict.fromkeys((*saved.notes, *edition.notes))),
+            "entries": (*entries, *old.values()),
+            "replacements": tuple(replaced.values()),
+        }
+    )
+
+
+def _with_card(entry: Entry, saved: Entry | None) -> Entry:
+    if saved is None:
+        return entry
+    mine: dict[str, object] = {
+        "replies": saved.replies,
+        "earlier": saved.earlier,
+        "announce_type": min(entry.announce_type, saved.announce_type, key=_RANK.__getitem__),
+    }
+    if (saved.paper.title, saved.paper.abstract) == (entry.paper.title, entry.paper.abstract):
+        mine |= {"card": saved.card, "problems": saved.problems}
+    return entry.model_copy(update=mine)
+
+
+def arrange(edition: Edition, rules: Rules) -> Edition:
+    """
+    The edition with its entries sorted into sections: those the source gives, keywords, categories.
+
+    Every entry stands in at least one section; in a category section only once, under its primary category.
+    """
+    free = [entry for entry in edition.entries if not entry.listed_under]
+    by_keyword = list(_by_keyword(free, rules.sections))
+    placed = {arxiv_id for section in by_keyword for arxiv_id in section.arxiv_ids}
+    if not edition.categories:
+        free = [entry for entry in free if entry.paper.arxiv_id not in placed]
+    return edition.with_sections([*_given(edition.entries), *by_keyword, *_by_category(free, edition.categories)])
+
+
+def _given(entries: Iterable[Entry]) -> Iterator[Section]:
+    """Yield the sections that the source itself names, in the order it names them."""
+    groups: dict[str, list[str]] = {}
+    for entry in entries:
+        for title in entry.listed_under:
+            groups.setdefault(title, []).append(entry.paper.arxiv_id)
+    for title, ids in groups.items():
+        yield Section(title=title, kind="category" if is_category(title) else "keyword", arxiv_ids=tuple(ids))
+
+
+def _by_keyword(entries: Sequence[Entry], rules: Iterable[Rule]) -> Iterator[Section]:
+    """Yield the section of each rule, also an empty one: the page then says that nothing matched."""
+    if not entries:
+        return
+    for rule in rules:
+        ids = tuple(entry.paper.arxiv_id for entry in entries if follows(entry.paper, rule))
+        yield Section(title=rule.title, kind="keyword", arxiv_ids=ids)
+
+
+def _by_category(entries: Iterable[Entry], asked: Sequence[str]) -> Iterator[Section]:
+    """Yield a section a primary category: those asked for in their order, then the others by name."""
+    groups: dict[str, list[str]] = {}
+    for entry in entries:
+        groups.setdefault(entry.paper.primary_category or "uncategorized", []).append(entry.paper.arxiv_id)
+
+    def place(category: str) -> tuple[int, str]:
+        found = (n for n, wanted in enumerate(asked) if matches_category(category, wanted))
+        return next(found, len(asked)), category
+
+    for category in sorted(groups, key=place):
+        yield Section(title=category, kind="category", arxiv_ids=tuple(groups[category]))
+
+
+def follows(paper: Paper, rule: Rule) -> bool:
+    """Whether a paper belongs in a keyword section."""
+    if rule.categories and not any(matches_category(mine, one) for mine in paper.categories for one in rule.categories):
+        return False
+    text = f"{paper.title} . {paper.abstract}"
+    return any(has_phrase(text, phrase) for phrase in rule.keywords)
+
+
+def has_phrase(text: str, phrase: str) -> bool:
+    """
+    Whether the words of `phrase` follow each other in `text`; case, hyphens and a plural s make no difference.
+
+    >>> has_phrase("Large vision-language models", "Vision Language Model")
+    True
+    >>> has_phrase("Supervision languages", "vision language")
+    False
+    """
+    words = _NO_WORD.sub(" ", phrase.casefold()).strip()
+    return bool(words) and re.search(rf" {re.escape(words)}s? ", f" {_NO_WORD.sub(' ', text.casefold())} ") is not None

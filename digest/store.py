@@ -1,0 +1,167 @@
+"""Editions and pages on disk: each file whole or not there, untouched where its bytes are the same.
+
+Knows the layout of the output folder and the steps between record versions; not what a page says.
+"""
+
+import errno
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pydantic import ValidationError
+
+from .errors import ConfigError, DigestError, RecordError, StorageError
+from .models import SCHEMA, Edition, Page
+
+log = logging.getLogger(__name__)
+
+#: version -> the step that makes the next version of a record; a step stays here for ever
+STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+_DATED = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+
+
+class Store:
+    """The output folder: `editions/DATE.json` are the record, all else is made from them."""
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+
+    def path(self, announced: date) -> Path:
+        """Where the edition of a date is saved."""
+        return self.output / "editions" / f"{announced.isoformat()}.json"
+
+    def dates(self) -> tuple[date, ...]:
+        """The announcement dates that have an edition, newest first."""
+        names = (path.stem for path in self.output.glob("editions/*.json"))
+        return tuple(sorted((date.fromisoformat(name) for name in names if _DATED.match(name)), reverse=True))
+
+    def load(self, announced: date) -> Edition | None:
+        """
+        The saved edition of a date, or None.
+
+        Raises:
+            RecordError: the file is damaged, or from a newer program.
+        """
+        path = self.path(announced)
+        try:
+            edition = read_edition(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise RecordError(
+                f"{path}: {_reason(error)}",
+                hint=f"put back a good copy, or delete it and run: digest run --date {announced} (replies stay cached)",
+            ) from error
+        if edition.announced != announced:
+            raise RecordError(f"{path}: holds the edition of {edition.announced}", hint="rename the file")
+        return edition
+
+    def editions(self) -> Iterator[Edition]:
+        """Yield all saved editions, newest first."""
+        for announced in self.dates():
+            if edition := self.load(announced):
+                yield edition
+
+    def holding(self, arxiv_id: str) -> tuple[date, ...]:
+        """The dates of the editions that hold a paper, newest first; reads no edition that can't."""
+        name = json.dumps(arxiv_id).encode()
+        with guarded(self.output):
+            return tuple(day for day in self.dates() if name in self.path(day).read_bytes())
+
+    def save(self, edition: Edition) -> bool:
+        """Save an edition; whether the file changed."""
+        text = edition.model_dump_json(by_alias=True, indent=1)
+        return _replace(self.path(edition.announced), text.encode() + b"\n")
+
+    def write(self, pages: Iterable[Page]) -> tuple[str, ...]:
+        """
+        Save pages below the output folder; the paths whose bytes changed.
+
+        Raises:
+            ConfigError: two pages at one path, or the folder can't be written.
+            StorageError: no room.
+        """
+        seen: set[str] = set()
+        changed = []
+        for page in pages:
+            if page.path in seen or PurePosixPath(page.path).is_absolute() or ".." in page.path.split("/"):
+                raise DigestError(f"{page.path}: two pages at one path, or a path that leaves the site")
+            seen.add(page.path)
+            if _replace(self.output / page.path, page.content):
+                changed.append(page.path)
+        return tuple(changed)
+
+
+def read_edition(content: bytes) -> Edition:
+    """
+    The edition in a record of any version.
+
+    Raises:
+        ValueError: it is no record, or a newer program wrote it.
+    """
+    try:
+        return Edition.model_validate_json(content)
+    except ValidationError:
+        record = json.loads(content)
+        version = record.get("schema") if isinstance(record, dict) else None
+        if not isinstance(version, int) or version == SCHEMA:
+            raise
+        if version > SCHEMA:
+            raise ValueError(f"schema {version} is newer than this program's {SCHEMA}; upgrade it") from None
+        while version < SCHEMA:
+            record = STEPS[version](record)
+            version = record["schema"]
+        return Edition.model_validate_json(json.dumps(record))
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, on one line and without the content."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"no edition: {place + ': ' if place else ''}{first['msg']}"
+    return str(error)
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Turn what the disk says into the error the user can act on."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(
+                f"{path}: {reason}", hint="make room, then run the same command again: nothing is lost"
+            ) from error
+        raise ConfigError(
+            f"{path}: {reason}", hint="choose another folder with --output, or mend its permissions"
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> bool:
+    """Put `content` at `path` in one step; whether anything changed."""
+    with guarded(path):
+        try:
+            if path.read_bytes() == content:
+                return False
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    log.debug("%s: %d bytes", path, len(content))
+    return True

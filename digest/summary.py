@@ -1,0 +1,191 @@
+"""The asking loop: ask for each entry's card, judge the reply, ask once more with the reasons.
+
+The engine is given; there is no network and no file here. Never puts words where a card is missing.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import checks, prompts
+from .checks import Judgement
+from .engines import Engine
+from .errors import EngineError
+from .models import FIELDS, Answer, Card, Completion, Entry, Origin, Request
+from .prompts import Prompt
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 2  #: one asking, one repair
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One judged reply."""
+
+    request: Request
+    completion: Completion
+    judgement: Judgement
+
+    @property
+    def is_clean(self) -> bool:
+        return self.judgement.fields is not None and not self.judgement.problems
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Lower is better: usable before unusable, then fewer problems."""
+        return self.judgement.fields is None, len(self.judgement.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry on its way, with the replies that were not good enough."""
+
+    entry: Entry
+    tries: tuple[Try, ...] = ()
+
+
+def summarize(
+    entries: Iterable[Entry],
+    engine: Engine,
+    prompt: Prompt,
+    *,
+    model: str,
+    parameters: Mapping[str, Any] = prompts.PARAMETERS,
+    hint: str | None = None,
+    take: int = 0,
+    again: bool = False,
+) -> Iterator[Entry]:
+    """
+    Yield each of the entries once, as soon as it is settled; one that has a card is settled.
+
+    A reply that passes the checks makes the card. One that does not is asked again with the reasons, and the better
+    of the two counts: usable but doubtful, it makes a card with problems; unusable, it leaves its problems alone.
+
+    Args:
+        entries: Each of another paper.
+        engine: What answers; a CachedEngine, so that nothing is paid twice.
+        prompt: What to ask with.
+        model: The model's name, as the engine knows it.
+        parameters: Of the request: temperature and the like.
+        hint: What the reader wants the model to mind.
+        take: Which regeneration; another number is another request, past the cache.
+        again: Ask also where there is a card. A new one puts the old one into `earlier`; if none comes, the entry
+            has the old card and the new problems.
+
+    Raises:
+        EngineError: the service is gone, or refuses everything. Before that, what is left is yielded with this
+            as its problem and without a card, so that a later run asks for it.
+    """
+
+    def question(draft: Draft) -> Request:
+        if not draft.tries:
+            return prompts.ask(prompt, draft.entry.paper, model=model, parameters=parameters, hint=hint, take=take)
+        last = draft.tries[-1]
+        return prompts.ask_again(prompt, last.request, last.completion.text, last.judgement.problems)
+
+    entries, tally = list(entries), _Tally()
+    waiting = {entry.paper.arxiv_id: Draft(entry) for entry in entries if again or entry.card is None}
+    yield from (entry for entry in entries if entry.paper.arxiv_id not in waiting)
+    try:
+        for nth in range(1, ROUNDS + 1):
+            asked = ((draft, question(draft)) for draft in list(waiting.values()))
+            for draft, request, answer in _answers(engine, asked):
+                judged = _judged(draft, request, answer, prompt)
+                if isinstance(answer, EngineError) or judged.tries[-1].is_clean or nth == ROUNDS:
+                    del waiting[draft.entry.paper.arxiv_id]
+                    yield tally(settled(judged, prompt, answer))
+                else:
+                    waiting[draft.entry.paper.arxiv_id] = judged
+    except EngineError as error:
+        for draft in waiting.values():
+            yield tally(settled(Draft(draft.entry), prompt, error))
+        raise
+    finally:
+        tally.close()
+
+
+def _answers(engine: Engine, asked: Iterable[tuple[Draft, Request]]) -> Iterator[tuple[Draft, Request, Answer]]:
+    """Put the questions as the engine takes them, and match what it answers."""
+    open_: dict[str, list[Draft]] = {}
+
+    def requests() -> Iterator[Request]:
+        for draft, request in asked:
+            open_.setdefault(request.key, []).append(draft)
+            yield request
+
+    for request, answer in engine.run(requests()):
+        yield open_[request.key].pop(0), request, answer
+
+
+def _judged(draft: Draft, request: Request, answer: Answer, prompt: Prompt) -> Draft:
+    if isinstance(answer, EngineError):
+        return draft
+    judgement = checks.judge(
+        draft.entry.paper, answer.text, language=prompt.language, finish_reason=answer.finish_reason
+    )
+    return replace(draft, tries=(*draft.tries, Try(request, answer, judgement)))
+
+
+def settled(draft: Draft, prompt: Prompt, answer: Answer) -> Entry:
+    """The entry with the best of its tries, and a problem more if the last answer was a failure."""
+    entry, best = draft.entry, min(draft.tries, key=lambda one: one.rank, default=None)
+    origins = [origin(one, prompt) for one in draft.tries]
+    problems = best.judgement.problems if best else ()
+    failed = (f"engine: {answer}",) if isinstance(answer, EngineError) else ()
+    changes: dict[str, Any] = {"problems": (*problems, *failed), "replies": _joined(entry.replies, origins)}
+    if best and best.judgement.fields is not None:
+        card = Card(**best.judgement.fields, origin=origin(best, prompt))
+        changes["card"] = card
+        if entry.card not in (None, card):
+            changes["earlier"] = (*entry.earlier, entry.card)
+    return entry.model_copy(update=changes)
+
+
+def origin(one: Try, prompt: Prompt) -> Origin:
+    """Where a reply comes from; the same whether it came now or from the cache."""
+    completion = one.completion
+    return Origin(
+        engine=completion.engine,
+        model=completion.model,
+        prompt=prompt.digest,
+        key=one.request.key,
+        created=completion.created,
+        prompt_tokens=completion.prompt_tokens,
+        cached_tokens=completion.cached_tokens,
+        completion_tokens=completion.completion_tokens,
+    )
+
+
+def _joined(known: Sequence[Origin], fresh: Sequence[Origin]) -> tuple[Origin, ...]:
+    """Each reply once, by its key, as it was first recorded."""
+    once: dict[str, Origin] = {}
+    for one in (*known, *fresh):
+        once.setdefault(one.key, one)
+    return tuple(once.values())
+
+
+def rejudge(entry: Entry, language: str) -> Entry:
+    """The entry with the problems that today's checks find in its card; without a card, as it is. Sends nothing."""
+    if entry.card is None:
+        return entry
+    fields = {name: getattr(entry.card, name) for name in FIELDS}
+    return entry.model_copy(update={"problems": tuple(checks.doubts(entry.paper, fields, language=language))})
+
+
+class _Tally:
+    """Counts what is settled, for the log."""
+
+    def __init__(self) -> None:
+        self.states: Counter[str] = Counter()
+
+    def __call__(self, entry: Entry) -> Entry:
+        self.states[entry.state] += 1
+        log.debug("%s: %s%s", entry.paper.arxiv_id, entry.state, "".join(f"; {one}" for one in entry.problems))
+        return entry
+
+    def close(self) -> None:
+        shown, flagged, pending = (self.states[state] for state in ("shown", "flagged", "pending"))
+        log.info("summarize: %d cards, %d with a mark, %d papers without", shown + flagged, flagged, pending)

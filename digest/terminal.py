@@ -1,0 +1,231 @@
+"""Results as text for a terminal and as records for --json, and the live display of a run.
+
+Makes strings and plain values; cli.py prints them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import report
+from .models import FIELDS, Edition, Entry
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from .pipeline import Estimate, Outcome, Regenerated, Status, Watch
+
+LABELS = {"tldr": "TL;DR", "motivation": "动机", "method": "方法", "result": "结果", "conclusion": "结论"}
+MARKS = {"shown": " ", "flagged": "⚠", "pending": "…"}
+
+
+# ------------------------------------------------------------------------------------------ run
+
+
+def outcome(done: "Outcome", output: Path) -> str:
+    """The result of a run on a line or two."""
+    if done.edition is None:
+        return done.message or ""
+    counts = report.ledger(done.edition)
+    parts = [f"{counts.announced} announced", f"{counts.shown} shown"]
+    parts += [f"{n} {word}" for n, word in ((counts.flagged, "flagged"), (counts.pending, "pending")) if n]
+    parts += [f"{done.sent} requests", f"{done.seconds:.1f} s"]
+    page = output / done.announced.isoformat() / "index.html"
+    lines = [f"{done.announced}: {' · '.join(parts)}", str(page) if page.exists() else "no page: no card is there yet"]
+    if counts.pending:
+        lines.append(f"{counts.pending} without a card: run this again, or see `digest status`")
+    return "\n".join(lines)
+
+
+def outcome_record(done: "Outcome") -> dict[str, Any]:
+    """The same for a machine."""
+    record: dict[str, Any] = {"announced": done.announced.isoformat(), "message": done.message}
+    if done.edition is None:
+        return record
+    counts = asdict(report.ledger(done.edition))
+    del counts["announced_on"]
+    record["counts"] = {name: counts[name] for name in ("announced", "cross", "shown", "flagged", "pending")}
+    return record | {
+        "categories": done.edition.categories,
+        "source": done.edition.source,
+        "requests": done.sent,
+        "seconds": round(done.seconds, 3),
+        "written": done.written,
+    }
+
+
+def estimate(found: "Estimate") -> str:
+    """What a run would take."""
+    tokens = f"about {found.prompt_tokens:,} tokens in and {found.completion_tokens:,} out"
+    money = "no price configured" if found.money is None else f"about {found.money:.4f} {found.currency}"
+    return f"{found.announced}: {found.papers} papers, {found.requests} requests, {tokens}, {money}"
+
+
+def regenerated(done: "Regenerated") -> str:
+    """What a regeneration did."""
+    days = ", ".join(day.isoformat() for day in done.announced)
+    lines = [f"{done.arxiv_id}: {done.entry.state} in {days} · {done.sent} requests · {len(done.written)} pages"]
+    return "\n".join([*lines, *(f"  {problem}" for problem in done.entry.problems)])
+
+
+def regenerated_record(done: "Regenerated") -> dict[str, Any]:
+    """The same for a machine."""
+    return {
+        "arxiv_id": done.arxiv_id,
+        "announced": [day.isoformat() for day in done.announced],
+        "state": done.entry.state,
+        "requests": done.sent,
+        "written": done.written,
+        "entry": done.entry.model_dump(mode="json"),
+    }
+
+
+@contextmanager
+def live_progress() -> "Iterator[Watch]":
+    """Yield a watcher that draws one bar a stage on standard error and removes it at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        tasks: dict[str, Any] = {}
+
+        def watch(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = display.add_task(stage)
+            display.update(tasks[stage], completed=done, total=total or None)
+
+        yield watch
+
+
+# ------------------------------------------------------------------------------------------ show
+
+
+def contents(edition: Edition) -> str:
+    """A day's table of contents: its sections, each paper with its TL;DR or why it has none."""
+    counts = report.ledger(edition)
+    lines = [
+        f"{edition.announced} · {counts.announced} announced · {counts.shown} shown"
+        f" · {counts.flagged} flagged · {counts.pending} pending"
+    ]
+    lines += [f"note: {note}" for note in edition.notes]
+    number = 0
+    by_id = {entry.paper.arxiv_id: entry for entry in edition.entries}
+    for section in edition.sections:
+        lines += ["", f"{section.title} [{len(section.arxiv_ids)}]"]
+        for arxiv_id in section.arxiv_ids:
+            entry = by_id[arxiv_id]
+            number += 1
+            lines.append(f"{MARKS[entry.state]}[{number}] {entry.paper.title} ({arxiv_id})")
+            lines.append(f"    {entry.card.tldr if entry.card else '; '.join(entry.problems)}")
+    return "\n".join(lines)
+
+
+def card(entry: Entry, edition: Edition) -> str:
+    """One card, or the abstract with the reason why there is none."""
+    paper = entry.paper
+    lines = [
+        f"{paper.arxiv_id}v{paper.version} · {' '.join(paper.categories)} · {edition.announced} · {entry.state}",
+        paper.title,
+        ", ".join(paper.authors),
+    ]
+    lines += [paper.comment] if paper.comment else []
+    lines += [f"{MARKS['flagged']} {problem}" for problem in entry.problems]
+    if entry.card:
+        lines += ["", *(f"{LABELS[name]}: {getattr(entry.card, name)}" for name in FIELDS)]
+    return "\n".join([*lines, "", f"Abstract: {paper.abstract}", f"https://arxiv.org/abs/{paper.arxiv_id}"])
+
+
+# ------------------------------------------------------------------------------------------ status
+
+
+def status(found: "Status") -> str:
+    """What is on file, as tables."""
+    from rich.console import Console
+
+    parts: list[Any] = [_editions(found)] if found.editions else ["no editions yet: digest run --category cs.CV"]
+    if found.missing:
+        parts += [_missing(found)]
+    if found.spent:
+        parts += [_spent(found)]
+    parts += [f"cache {found.cache}: {found.replies} replies, {found.cache_bytes / 1e6:.1f} MB"]
+    parts += [f"damaged: {error}" for error in found.damaged]
+    screen = Console(file=StringIO(), width=100, no_color=True, highlight=False, markup=False)
+    with screen.capture() as text:
+        for part in parts:
+            screen.print(part)
+    return "\n".join(line.rstrip() for line in text.get().splitlines())
+
+
+def _table(*columns: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        left = name in ("date", "categories", "model", "paper", "why")
+        table.add_column(name, justify="left" if left else "right", overflow="fold")
+    return table
+
+
+def _editions(found: "Status") -> "Table":
+    table = _table("date", "categories", "announced", "cross", "shown", "flagged", "pending", "source")
+    for one in found.editions:
+        counts = (one.announced, one.cross, one.shown, one.flagged, one.pending)
+        table.add_row(str(one.announced_on), " ".join(one.categories), *map(str, counts), one.source)
+    return table
+
+
+def _missing(found: "Status") -> "Table":
+    table = _table("date", "paper", "why")
+    for day, entry in found.missing[:20]:
+        table.add_row(str(day), entry.paper.arxiv_id, "; ".join(entry.problems))
+    if len(found.missing) > 20:
+        table.add_row("", "", f"and {len(found.missing) - 20} more: digest status --json lists all")
+    return table
+
+
+def _spent(found: "Status") -> "Table":
+    table = _table("date", "model", "replies", "tokens in", "tokens out", "money")
+    for one in found.spent:
+        money = _money(found, one)
+        counts = (one.replies, one.prompt_tokens, one.completion_tokens)
+        table.add_row(
+            str(one.announced_on),
+            one.model,
+            *(f"{n:,}" for n in counts),
+            "?" if money is None else f"{money:.4f} {found.currency}",
+        )
+    return table
+
+
+def _money(found: "Status", one: report.Spent) -> float | None:
+    """The price is known for the configured model alone."""
+    if found.price is None or one.model != found.model:
+        return None
+    return report.cost(found.price, one.prompt_tokens, one.completion_tokens, one.cached_tokens)
+
+
+def status_record(found: "Status") -> dict[str, Any]:
+    """The same for a machine."""
+    return {
+        "editions": [asdict(one) for one in found.editions],
+        "missing": [_missing_record(day, entry) for day, entry in found.missing],
+        "spent": [asdict(one) | {"money": _money(found, one), "currency": found.currency} for one in found.spent],
+        "cache": {"folder": str(found.cache), "replies": found.replies, "bytes": found.cache_bytes},
+        "damaged": [str(error) for error in found.damaged],
+    }
+
+
+def _missing_record(day: date, entry: Entry) -> dict[str, Any]:
+    return {"announced": day, "arxiv_id": entry.paper.arxiv_id, "problems": entry.problems}

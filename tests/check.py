@@ -1,0 +1,18 @@
+"""The one check: format, lint, strict types, then every test and doctest. Arguments go to pytest."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+STEPS = (
+    ("ruff", "format", "--check", "."),
+    ("ruff", "check", "."),
+    ("mypy",),
+    ("pytest", *sys.argv[1:]),
+)
+
+for step in STEPS:
+    print("check:", *step, flush=True)
+    if failed := subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode:
+        sys.exit(failed)

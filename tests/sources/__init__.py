@@ -1,0 +1,1 @@
+"""Tests of the sources, with small documents of their own."""

@@ -1,0 +1,109 @@
+"""The shape of the package: imports point down, siblings never meet, --help stays light."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "digest"
+
+#: a room may import from rooms with a lower number only; a new module must be given its layer
+LAYER = {
+    "__init__": 0,
+    "errors": 1,
+    "identifiers": 1,
+    "numerals": 1,
+    "replies": 1,
+    "plaintext": 1,
+    "models": 2,
+    "schedule": 2,
+    "figures": 3,
+    "report": 3,
+    "selection": 3,
+    "prompts": 3,
+    "checks": 4,
+    "polite": 5,
+    "resources": 5,
+    "store": 5,
+    "sources": 6,
+    "engines": 6,
+    "render": 6,
+    "summary": 7,
+    "config": 8,
+    "pipeline": 9,
+    "terminal": 10,
+    "cli": 11,
+    "__main__": 12,
+}
+#: modules that a family shares: its own floor
+FLOORS = {
+    "engines": {"engines", "dialect", "endpoint", "faults"},
+    "sources": {"sources"},
+    "render": {"render", "environment", "escaping", "layout"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    inside = path.relative_to(PACKAGE).parts
+    return inside[0].removesuffix(".py")
+
+
+def imported(path: Path) -> list[tuple[int, str]]:
+    """Every relative import as (level, first name)."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            found += [(node.level, name.split(".")[0]) for name in names]
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    """A module imports from lower rooms only, and in a family only from the family's floor."""
+    room = room_of(path)
+    depth = len(path.relative_to(PACKAGE).parts)
+    for level, name in imported(path):
+        if level == depth:
+            if name in LAYER:
+                assert LAYER[name] < LAYER[room], f"{path.name}: {room} imports {name}"
+        elif path.stem != "__init__":
+            assert (
+                name in FLOORS[room]
+                or name[0].isupper()
+                or path.stem in FLOORS[room]
+                or not (path.parent / f"{name}.py").exists()
+            ), f"{path.name} imports its sibling {name}"
+
+
+def test_absolute_imports_of_ourselves_are_not_used() -> None:
+    """Inside the package every import of it is relative, so the layers can be read off."""
+    for path in modules():
+        assert not re.search(r"^\s*(from|import) digest\b", path.read_text(encoding="utf-8"), re.MULTILINE), path
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`digest --help` is quick because no heavy package is imported before a command runs."""
+    heavy = {"openai", "arxiv", "requests", "lxml", "jinja2", "pydantic", "rich", "diskcache", "aiohttp", "asyncio"}
+    code = f"import sys, digest.cli; print(sorted({heavy!r} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+def test_every_module_says_what_it_holds() -> None:
+    """Each module opens with a docstring."""
+    for path in modules():
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+def test_no_module_hides_one_of_the_standard_library() -> None:
+    """No module of ours is named like one of Python's own; `render.site` is what everybody calls a site."""
+    ours = {path.stem for path in modules()} - {"__init__", "__main__", "site"}
+    assert not ours & sys.stdlib_module_names

@@ -1,0 +1,438 @@
+"""The commands as users meet them: standard output, standard error, exit codes, files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from fakes import GOOD, entry, paper
+from fakes import edition as edition_of
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from digest.cli import main
+from digest.store import Store
+
+DAY = "2026-03-17"
+KEY = "sk-never-shown"
+PAPERS = [
+    paper("2603.00001", categories=("cs.CV", "cs.AI")),
+    paper("2603.00002", title="Bar: Fewer Steps", abstract="Bar needs 12 steps, 3.5% fewer.", categories=("cs.CL",)),
+    paper("2603.00003", title="Baz", abstract="Baz is a data set of 1,200 clips.", categories=("cs.CV",)),
+]
+
+Run = Callable[..., Result]
+
+
+class Service:
+    """An OpenAI-compatible service on loopback that answers every request alike."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.server = server
+        self.asked: list[dict[str, Any]] = []
+        self.status = 200
+        self.error: dict[str, Any] = {"message": "no", "code": "no"}
+        self.fields = dict(GOOD)
+        server.expect_request("/v1/chat/completions", method="POST").respond_with_handler(self.answer)
+
+    def answer(self, request: Request) -> Response:
+        self.asked.append(json.loads(request.data))
+        if self.status != 200:
+            return self.json({"error": self.error}, self.status)
+        message = {"role": "assistant", "content": json.dumps(self.fields, ensure_ascii=False)}
+        usage = {"prompt_tokens": 900, "completion_tokens": 300, "total_tokens": 1200}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return self.json({"id": "x", "model": "m-1", "choices": [choice], "usage": usage})
+
+    @staticmethod
+    def json(body: object, status: int = 200) -> Response:
+        return Response(json.dumps(body), status, content_type="application/json")
+
+
+@pytest.fixture
+def service(httpserver: HTTPServer) -> Service:
+    return Service(httpserver)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, with a file of three papers."""
+    monkeypatch.chdir(tmp_path)
+    rows = [one.model_dump(mode="json") | {"announced": DAY} for one in PAPERS]
+    Path("day.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def digest(home: Path, service: Service, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command in `home` with the service as its endpoint."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", service.server.url_for("/v1"))
+    monkeypatch.setenv("DIGEST_NOW", "2026-03-20T12:00:00Z")
+
+    def run(*args: str, **environment: str) -> Result:
+        result = CliRunner().invoke(main, args, env=environment)
+        assert KEY not in result.output
+        assert result.exit_code != 1, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def day(digest: Run) -> Run:
+    """The commands after a run over the three papers."""
+    result = digest("run", "--papers", "day.jsonl", "--date", DAY)
+    assert result.exit_code == 0, result.output
+    return digest
+
+
+def snapshot(home: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(home)): path.read_bytes() for path in sorted((home / "site").rglob("*")) if path.is_file()
+    }
+
+
+def test_a_run_writes_the_record_and_every_page(day: Run, home: Path, service: Service) -> None:
+    """One request a paper; the edition, the day's two pages, the archive and the feed are there."""
+    assert len(service.asked) == 3
+    assert {"editions/2026-03-17.json", f"{DAY}/index.html", f"{DAY}/index.md", "index.html", "feed.xml"} <= {
+        name.removeprefix("site/") for name in snapshot(home)
+    }
+    record = json.loads((home / f"site/editions/{DAY}.json").read_text(encoding="utf-8"))
+    assert record["schema"] == 1
+    assert record["sections"][0]["title"] == "cs.CV"
+    assert [one["problems"] for one in record["entries"]] == [[], [], []]
+    assert record["entries"][0]["card"]["tldr"] == GOOD["tldr"]
+
+
+def test_a_second_run_sends_nothing_and_changes_no_byte(day: Run, home: Path, service: Service) -> None:
+    """Nothing is paid twice, and a site under version control stays quiet."""
+    before = snapshot(home)
+
+    result = day("run", "--papers", "day.jsonl", "--date", DAY)
+
+    assert "0 requests" in result.stdout
+    assert len(service.asked) == 3
+    assert snapshot(home) == before
+
+
+def test_a_lost_edition_comes_back_from_the_cache(day: Run, home: Path, service: Service) -> None:
+    """Without its edition the day is made again of replies that are paid for, byte for byte."""
+    before = snapshot(home)
+    (home / f"site/editions/{DAY}.json").unlink()
+
+    day("run", "--papers", "day.jsonl", "--date", DAY)
+
+    assert len(service.asked) == 3
+    assert snapshot(home) == before
+
+
+def test_a_lost_cache_costs_no_card(day: Run, home: Path, service: Service) -> None:
+    """What has a card in the record is not asked for again."""
+    for path in (home / "cache").iterdir():
+        path.unlink()
+
+    assert day("run", "--papers", "day.jsonl", "--date", DAY).exit_code == 0
+    assert len(service.asked) == 3
+
+
+def test_regenerate_sends_one_request_and_changes_that_card_alone(day: Run, home: Path, service: Service) -> None:
+    """The card changes on every page that holds it; the old one stays in the record."""
+    before = json.loads((home / f"site/editions/{DAY}.json").read_bytes())
+    service.fields["tldr"] = "重新生成的摘要说明该方法更加稳定可靠。"
+
+    result = day("regenerate", "2603.00002", "--hint", "更短")
+
+    after = json.loads((home / f"site/editions/{DAY}.json").read_bytes())
+    assert result.exit_code == 0
+    assert len(service.asked) == 4
+    assert "更短" in json.dumps(service.asked[-1], ensure_ascii=False)
+    changed = [
+        old["paper"]["arxiv_id"] for old, new in zip(before["entries"], after["entries"], strict=True) if old != new
+    ]
+    assert changed == ["2603.00002"]
+    assert after["entries"][1]["earlier"][0]["tldr"] == GOOD["tldr"]
+    for page in ("index.html", "index.md"):
+        text = (home / "site" / DAY / page).read_text(encoding="utf-8")
+        assert text.count("重新生成的摘要说明该方法更加稳定可靠") == 1
+        assert text.count("本文提出一种新的 Foo 方法") == 2
+
+
+def test_undo_brings_the_old_card_back(day: Run, home: Path, service: Service) -> None:
+    """Once undone, the pages are the old bytes again; undone twice, the new card is back."""
+    before = snapshot(home)
+    service.fields["tldr"] = "重新生成的摘要说明该方法更加稳定可靠。"
+    day("regenerate", "2603.00002")
+    renewed = snapshot(home)
+
+    assert day("regenerate", "2603.00002", "--undo").exit_code == 0
+    undone = snapshot(home)
+    day("regenerate", "2603.00002", "--undo")
+
+    assert undone[f"site/{DAY}/index.md"] == before[f"site/{DAY}/index.md"]
+    assert snapshot(home) == renewed
+    assert len(service.asked) == 4
+
+
+def test_an_unusable_regeneration_leaves_everything_as_it_was(day: Run, home: Path, service: Service) -> None:
+    """A reply without a card never takes the place of one."""
+    before = snapshot(home)
+    service.fields = {"tldr": "only one field"}
+
+    result = day("regenerate", "2603.00001")
+
+    assert result.exit_code == 75
+    assert "2603.00001" in result.stderr
+    assert snapshot(home) == before
+
+
+def test_what_fails_its_checks_twice_is_marked_and_kept(digest: Run, home: Path, service: Service) -> None:
+    """A figure that is nowhere in the abstract is asked about once more, then shown with a mark."""
+    service.fields["result"] = "准确率达到 98.7%，优于已有方法。"
+
+    result = digest("run", "--papers", "day.jsonl", "--date", DAY)
+
+    assert len(service.asked) == 6
+    assert "98.7" in json.dumps(service.asked[-1]["messages"][-1], ensure_ascii=False)
+    assert "3 flagged" in result.stdout
+    record = json.loads((home / f"site/editions/{DAY}.json").read_bytes())
+    assert all("98.7" in one["problems"][0] for one in record["entries"])
+    assert (home / f"site/{DAY}/index.html").read_text(encoding="utf-8").count('data-state="flagged"') == 3
+
+
+def test_a_paper_without_card_stands_on_the_page_with_its_reason(digest: Run, home: Path, service: Service) -> None:
+    """Pending papers are counted, and --strict makes them an exit code."""
+    digest("run", "--papers", "day.jsonl", "--date", DAY)
+    record = home / f"site/editions/{DAY}.json"
+    text = json.loads(record.read_bytes())
+    text["entries"][0] |= {"card": None, "problems": ["engine: HTTP 500"], "replies": []}
+    record.write_text(json.dumps(text), encoding="utf-8")
+    for path in (home / "cache").iterdir():
+        path.unlink()
+    service.fields["method"] = ""
+
+    result = digest("run", "--papers", "day.jsonl", "--date", DAY, "--strict")
+
+    assert result.exit_code == 3
+    assert "1 pending" in result.stdout
+    page = (home / f"site/{DAY}/index.html").read_text(encoding="utf-8")
+    assert page.count('data-state="pending"') == 1
+    assert page.count("<article ") == 3
+
+
+def test_a_dry_run_asks_and_writes_nothing(digest: Run, home: Path, service: Service) -> None:
+    """It says requests, tokens and, with a price, money."""
+    (home / "digest.toml").write_text("[engine]\nprice = { input = 1.0, output = 2.0 }", encoding="utf-8")
+
+    result = digest("run", "--papers", "day.jsonl", "--date", DAY, "--dry-run", "--json")
+
+    said = json.loads(result.stdout)
+    assert (said["papers"], said["requests"]) == (3, 3)
+    assert said["money"] > 0
+    assert not service.asked
+    assert not (home / "site").exists()
+
+
+# ------------------------------------------------------------------------------------------ what goes wrong
+
+
+def test_without_a_key_the_variable_is_named(digest: Run, home: Path) -> None:
+    """Exit 2, and nothing was collected."""
+    result = digest("run", "--sample", OPENAI_API_KEY="")
+
+    assert result.exit_code == 2
+    assert "OPENAI_API_KEY" in result.stderr
+    assert not (home / "site").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        (401, {"message": f"Incorrect API key provided: {KEY}", "code": "invalid_api_key"}, "key"),
+        (404, {"message": "The model does not exist", "code": "model_not_found"}, "gpt-4o-mini"),
+        (429, {"message": "You exceeded your current quota", "code": "insufficient_quota"}, "quota"),
+    ],
+)
+def test_a_refusing_service_is_the_users_to_mend(
+    digest: Run, home: Path, service: Service, status: int, error: dict[str, Any], said: str
+) -> None:
+    """Exit 2 with one line; the collected edition is kept, so nothing is fetched again."""
+    service.status, service.error = status, error
+
+    result = digest("run", "--papers", "day.jsonl", "--date", DAY)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+    assert (home / f"site/editions/{DAY}.json").exists()
+    assert not (home / f"site/{DAY}").exists()
+
+
+def test_a_service_that_is_not_there_is_worth_another_try(digest: Run) -> None:
+    """Exit 75, and the address is named."""
+    result = digest("run", "--papers", "day.jsonl", "--date", DAY, "--base-url", "http://127.0.0.1:9/v1")
+
+    assert result.exit_code == 75
+    assert "127.0.0.1:9" in result.stderr
+
+
+def test_a_date_without_listing_ends_well(digest: Run, home: Path) -> None:
+    """A Sunday has no announcement: said, with the listings around it, exit 0."""
+    result = digest("run", "--date", "2026-03-15", "--category", "cs.CV")
+
+    assert result.exit_code == 0
+    assert "2026-03-13 and 2026-03-16" in result.stdout
+    assert not (home / "site").exists()
+
+
+def test_a_date_to_come_is_too_early(digest: Run) -> None:
+    """Exit 75 with the newest listing."""
+    result = digest("run", "--date", "2026-03-23", "--category", "cs.CV")
+
+    assert result.exit_code == 75
+    assert "2026-03-20" in result.stderr
+
+
+def test_arxiv_down_is_worth_another_try(digest: Run, home: Path) -> None:
+    """Exit 75, and no edition is written."""
+    (home / "digest.toml").write_text(
+        '[arxiv]\ndelay_seconds = 0\napi = "http://127.0.0.1:9/api/query"', encoding="utf-8"
+    )
+
+    result = digest("run", "--date", DAY, "--category", "cs.CV")
+
+    assert result.exit_code == 75
+    assert "127.0.0.1" in result.stderr
+    assert not (home / "site").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--date", "17.3.2026"),
+        ("run", "--nonsense"),
+        ("run", "--date", DAY, "--sample"),
+        ("run", "--papers", "none.jsonl", "--date", DAY),
+        ("run", "--papers", "day.jsonl"),
+        ("run", "--date", DAY),
+        ("run", "--date", DAY, "--category", "I.2.7"),
+        ("run", "--sample", "--engine", "nosuch"),
+        ("run", "--sample", "--language", "tlh"),
+        ("render", "2026-01-01"),
+        ("show", "2026-01-01"),
+        ("show", "2603.99999"),
+        ("show", "nonsense"),
+        ("regenerate", "2603.99999"),
+        ("regenerate", "2026-03-17"),
+        ("status", "--config", "none.toml"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(digest: Run, home: Path, arguments: tuple[str, ...]) -> None:
+    """Whatever is wrong with a call, the reader gets a word, not a traceback, and nothing is written."""
+    result = digest(*arguments)
+
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+    assert "Traceback" not in result.output
+    assert not (home / "site").exists()
+
+
+def test_a_damaged_edition_is_named_and_left_alone(day: Run, home: Path) -> None:
+    """Exit 2 with the file; the other editions' pages are still written."""
+    good = home / f"site/editions/{DAY}.json"
+    bad = home / "site/editions/2026-03-16.json"
+    bad.write_text("{", encoding="utf-8")
+    (home / f"site/{DAY}/index.html").unlink()
+
+    for command in (["render"], ["status"], ["run", "--date", "2026-03-16", "--category", "cs.CV"]):
+        result = day(*command)
+        assert (result.exit_code, bad.read_text()) == (2, "{")
+        assert "2026-03-16.json" in result.stderr
+    assert good.exists()
+    assert (home / f"site/{DAY}/index.html").exists()
+
+
+def test_a_damaged_cache_is_named(digest: Run, home: Path) -> None:
+    """A cache that is no database is the user's to delete: said, not a traceback."""
+    (home / "cache").mkdir()
+    (home / "cache/cache.db").write_bytes(b"no database at all" * 100)
+
+    result = digest("run", "--papers", "day.jsonl", "--date", DAY)
+
+    assert result.exit_code in {2, 75}
+    assert "cache" in result.stderr
+
+
+def test_a_template_of_the_users_own_that_fails_is_named(day: Run, home: Path) -> None:
+    """File and line; the page that was there stays."""
+    before = snapshot(home)
+    own = home / "templates/markdown"
+    own.mkdir(parents=True)
+    (own / "day.md.j2").write_text("fine\n{{ nothing.of_this }}\n", encoding="utf-8")
+
+    result = day("render")
+
+    assert result.exit_code == 2
+    assert "day.md.j2" in result.stderr
+    assert "2" in result.stderr
+    assert snapshot(home) == before
+
+
+# ------------------------------------------------------------------------------------------ what is printed
+
+
+def test_results_can_be_read_by_machines(day: Run) -> None:
+    """Each command prints one JSON value a result on standard output."""
+    again = json.loads(day("run", "--papers", "day.jsonl", "--date", DAY, "--json").stdout)
+    assert again["counts"] == {"announced": 3, "cross": 0, "shown": 3, "flagged": 0, "pending": 0}
+    assert again["requests"] == 0
+    assert json.loads(day("show", DAY, "--json").stdout)["announced"] == DAY
+    assert json.loads(day("show", "2603.00001v1", "--json").stdout)["paper"]["arxiv_id"] == "2603.00001"
+    assert json.loads(day("render", "--json").stdout) == {"written": []}
+    status = json.loads(day("status", "--json").stdout)
+    assert status["cache"]["replies"] == 3
+    assert status["spent"][0]["prompt_tokens"] == 2700
+
+
+def test_show_prints_contents_and_cards(day: Run) -> None:
+    """A date gives numbered titles with their TL;DR, an identifier one whole card."""
+    contents = day("show", DAY).stdout
+    assert "cs.CV [2]" in contents
+    assert "[3] Bar: Fewer Steps (2603.00002)" in contents
+    one = day("show", "2603.00002").stdout
+    assert all(text in one for text in GOOD.values())
+    assert "Abstract: Bar needs 12 steps" in one
+
+
+def test_status_says_what_is_missing_and_why(digest: Run, home: Path) -> None:
+    """Editions, missing cards with their reasons, and the empty state."""
+    assert "no editions yet" in digest("status").stdout
+    pending = entry(card=None, problems=("engine: HTTP 500 after 6 tries",))
+    Store(home / "site").save(edition_of(pending, entry("2603.00002")))
+
+    text = digest("status").stdout
+
+    assert "HTTP 500 after 6 tries" in text
+    assert "2026-03-17" in text
+
+
+def test_since_names_the_dates_that_have_no_complete_edition(digest: Run, home: Path) -> None:
+    """A complete date is passed over; a missing one is run, here into a source that is down."""
+    (home / "digest.toml").write_text(
+        '[arxiv]\ndelay_seconds = 0\napi = "http://127.0.0.1:9/api/query"', encoding="utf-8"
+    )
+    Store(home / "site").save(edition_of(entry(), announced="2026-03-20"))
+
+    assert "has a complete edition" in digest("run", "--since", "2026-03-20", "--category", "cs.CL").stdout
+    assert digest("run", "--since", "2026-03-19", "--category", "cs.CL").exit_code == 75
+
+
+def test_a_clock_that_is_no_time_is_named(digest: Run) -> None:
+    """DIGEST_NOW is checked like any input."""
+    result = digest("run", "--category", "cs.CV", DIGEST_NOW="yesterday")
+
+    assert result.exit_code == 2
+    assert "DIGEST_NOW" in result.stderr

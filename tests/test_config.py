@@ -1,0 +1,121 @@
+"""digest.toml, variables and flags: one frozen Config, and every mistake named."""
+
+from pathlib import Path
+
+import pytest
+
+from digest.config import Config, load
+from digest.errors import ConfigError
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    return tmp_path / "digest.toml"
+
+
+def loaded(toml: Path, text: str, **given: object) -> Config:
+    toml.write_text(text, encoding="utf-8")
+    return load(toml, {name.replace("__", "."): value for name, value in given.items()}, {})
+
+
+def test_what_is_given_wins_over_the_file_and_the_file_over_the_defaults(toml: Path) -> None:
+    """Flag or variable, then digest.toml, then default."""
+    config = loaded(toml, '[engine]\nmodel = "file"\nconcurrency = 3', engine__model="flag")
+
+    assert (config.engine.model, config.engine.concurrency, config.engine.timeout_seconds) == ("flag", 3, 120)
+
+
+def test_folders_of_the_file_stand_beside_it(toml: Path) -> None:
+    """A cron job with --config works from any folder; a flag means the current one."""
+    config = loaded(toml, 'output = "out"\ncache = "~/replies"', cache="here")
+
+    assert config.output == toml.parent / "out"
+    assert config.cache == Path("here")
+    assert config.home == toml.parent
+
+
+def test_categories_get_arxivs_spelling(toml: Path) -> None:
+    """Case is mended, a whole archive is written with a star."""
+    assert loaded(toml, 'categories = ["CS.cv", "cs.*", "math", "hep-th"]').categories == (
+        "cs.CV",
+        "cs.*",
+        "math.*",
+        "hep-th",
+    )
+
+
+def test_a_section_without_keywords_is_its_own_keyword(toml: Path) -> None:
+    """`title` alone is enough."""
+    (rule,) = loaded(toml, '[[section]]\ntitle = "Video Understanding"').rules.sections
+
+    assert rule.keywords == ("Video Understanding",)
+
+
+def test_keywords_of_a_call_join_those_of_the_file(toml: Path) -> None:
+    """`--keyword` adds a section unless one has that title."""
+    config = loaded(toml, '[[section]]\ntitle = "A"\nlimit = 5').with_keywords(["A", "B", "B"])
+
+    assert [(one.title, one.limit) for one in config.section] == [("A", 5), ("B", 100)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tpyo = 1", "tpyo: unknown key"),
+        ("[engine]\nconcurency = 3", "engine.concurency: unknown key"),
+        ('[engine]\nconcurrency = "8"', "engine.concurrency"),
+        ("[engine]\nconcurrency = true", "engine.concurrency"),
+        ("[arxiv]\ndelay_seconds = -1", "arxiv.delay_seconds"),
+        ("engine = 3", "engine: "),
+        ('categories = "cs.CV"', "categories: "),
+        ('categories = ["cs.CV", "I.2.7"]', "categories.1"),
+        ('[engine]\nbase_url = "localhost:1"', "engine.base_url"),
+        ('api_key = "sk-secret"', "api_key: unknown key"),
+        ("a = \nb = 1", "line 1"),
+    ],
+)
+def test_each_mistake_is_named_with_its_place(toml: Path, text: str, said: str) -> None:
+    """The message names the file and the key, never the value of a secret."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(toml, text)
+
+    assert str(toml) in str(caught.value)
+    assert said in str(caught.value)
+    assert "sk-secret" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_mistake_of_a_flag_does_not_blame_the_file(toml: Path) -> None:
+    """Who gave the value is told."""
+    with pytest.raises(ConfigError, match=r"^flag or variable: engine\.concurrency"):
+        loaded(toml, "", engine__concurrency=0)
+
+
+def test_all_mistakes_are_told_at_once(toml: Path) -> None:
+    """One round of mending is enough."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(toml, "x = 1\ny = 2")
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_named_file_must_be_there(tmp_path: Path) -> None:
+    """--config of a missing file is an error; a missing default is not."""
+    with pytest.raises(ConfigError, match="not found"):
+        load(tmp_path / "none.toml", {}, {})
+
+
+def test_a_byte_order_mark_is_no_mistake(toml: Path) -> None:
+    """Editors on Windows write one."""
+    toml.write_bytes(b'\xef\xbb\xbfcategories = ["cs.CV"]')
+    assert load(toml, {}, {}).categories == ("cs.CV",)
+
+
+def test_the_key_comes_from_the_named_variable_and_is_never_shown(toml: Path) -> None:
+    """The key is stripped, hidden in any print of the Config, and an empty variable is none."""
+    toml.write_text('[engine]\napi_key_env = "MY_KEY"')
+    config = load(toml, {}, {"MY_KEY": " sk-secret\n"})
+
+    assert config.key() == "sk-secret"
+    assert "sk-secret" not in f"{config} {config!r} {config.model_dump()} {config.model_dump_json()}"
+    with pytest.raises(ConfigError, match="MY_KEY is not set"):
+        load(toml, {}, {"MY_KEY": ""}).key()

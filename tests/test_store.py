@@ -1,0 +1,141 @@
+"""Editions and pages on disk: whole or not there, and old records open for ever."""
+
+import errno
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import edition, entry
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digest.errors import ConfigError, DigestError, RecordError, StorageError
+from digest.models import Edition, Page
+from digest.store import Store, read_edition
+
+DAY = date(2026, 3, 17)
+RECORDS = Path(__file__).parent / "data" / "records"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "site")
+
+
+def test_an_edition_survives_the_disk(store: Store) -> None:
+    """What is loaded equals what was saved; a second save of the same changes nothing."""
+    one = edition(entry(), entry("2603.00002", card=None, problems=("engine: HTTP 500",)))
+
+    assert store.save(one) is True
+    assert store.load(DAY) == one
+    assert store.save(one) is False
+
+
+@given(st.text(min_size=1), st.text())
+def test_any_text_survives_the_record(title: str, comment: str) -> None:
+    """Whatever characters a title holds, the record opens and says the same."""
+    one = edition(entry(title=f"T {title}", comment=comment))
+
+    assert read_edition(one.model_dump_json(by_alias=True).encode()) == one
+
+
+@pytest.mark.parametrize("path", sorted(RECORDS.glob("v*.json")), ids=lambda path: str(path.stem))
+def test_records_of_every_version_open(path: Path) -> None:
+    """Each version that was ever written has a kept file, and it opens."""
+    assert isinstance(read_edition(path.read_bytes()), Edition)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b'{"schema": 1}', b'{"schema": 99}', b"\xff\xfe", b'{"schema": 1, "announced": "2026-03-17"}'],
+)
+def test_a_damaged_edition_is_named(store: Store, content: bytes) -> None:
+    """A damaged file is an error that names it, not a missing edition, and it stays as it is."""
+    path = store.path(DAY)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+
+    with pytest.raises(RecordError, match=r"2026-03-17\.json"):
+        store.load(DAY)
+    assert path.read_bytes() == content
+
+
+def test_an_edition_under_another_date_is_refused(store: Store) -> None:
+    """A file that was renamed by hand is not taken for another day's."""
+    store.save(edition(entry()))
+    store.path(DAY).rename(store.path(date(2026, 3, 18)))
+
+    with pytest.raises(RecordError, match="holds the edition of 2026-03-17"):
+        store.load(date(2026, 3, 18))
+
+
+def test_the_editions_that_hold_a_paper_are_found(store: Store) -> None:
+    """Newest first, by the whole identifier."""
+    for day, arxiv_id in ((16, "2603.00001"), (17, "2603.00001"), (18, "2603.0000")):
+        store.save(edition(entry(arxiv_id), announced=date(2026, 3, day)))
+
+    assert store.holding("2603.00001") == (date(2026, 3, 17), date(2026, 3, 16))
+
+
+def test_pages_with_the_same_bytes_are_left_alone(store: Store) -> None:
+    """Only what changed is written, so a site under version control stays quiet."""
+    pages = [Page("index.html", b"a"), Page("2026-03-17/index.html", b"b")]
+
+    assert store.write(pages) == ("index.html", "2026-03-17/index.html")
+    before = (store.output / "index.html").stat().st_mtime_ns
+    assert store.write([pages[0], Page("2026-03-17/index.html", b"c")]) == ("2026-03-17/index.html",)
+    assert (store.output / "index.html").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("path", ["../out.html", "/etc/out.html", "a/../../out.html"])
+def test_a_page_cannot_leave_the_site(store: Store, path: str) -> None:
+    """No path leads out of the output folder."""
+    with pytest.raises(DigestError, match="leaves the site"):
+        store.write([Page(path, b"")])
+
+
+def test_two_pages_at_one_path_are_refused(store: Store) -> None:
+    """One page never hides another."""
+    with pytest.raises(DigestError, match="two pages"):
+        store.write([Page("a.html", b"1"), Page("a.html", b"2")])
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No room: the old edition stands, the draft is gone, the reader is told to make room."""
+    store.save(edition(entry()))
+    before = store.path(DAY).read_bytes()
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StorageError, match="No space left") as caught:
+        store.save(edition(entry(title="Another")))
+
+    assert caught.value.exit_code == 75
+    assert store.path(DAY).read_bytes() == before
+    assert [path.name for path in store.path(DAY).parent.iterdir()] == ["2026-03-17.json"]
+
+
+def test_a_folder_that_cannot_be_written_is_the_users_to_mend(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read-only disk is a setting to change: exit 2."""
+
+    def refused(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(ConfigError, match="Read-only") as caught:
+        store.save(edition(entry()))
+    assert caught.value.exit_code == 2
+
+
+def test_an_output_that_is_a_file_is_named(tmp_path: Path) -> None:
+    """`--output` naming a file is told apart from a crash."""
+    (tmp_path / "site").write_text("mine")
+
+    with pytest.raises(ConfigError, match="site"):
+        Store(tmp_path / "site").save(edition(entry()))
+    assert (tmp_path / "site").read_text() == "mine"
