@@ -101,47 +101,57 @@ def _wrong(value: Any, name: str, source: str, language: str) -> str | None:
     """Why one field can't be used, or None."""
     if not isinstance(value, str):
         return "is null" if value is None else f"is not a text but {_KINDS.get(type(value), 'a number')}"
-    text = one_line(value)
+    text = _clean(value)
+    if text == NOT_STATED and name != "tldr":  # a TL;DR can always be written
+        return None
+    return (
+        _void(value, text)
+        or _markup(value, source)
+        or _repeated(text)
+        or _echo(text)
+        or _foreign(text, source, language)
+    )
+
+
+def _void(value: str, text: str) -> str | None:
+    """Why `text` is not a sentence about the paper at all, or None."""
     if not text:
         return "is empty"
     if has_control(value):
         return "has control characters"
     if len(value) > LONGEST:
         return f"is {len(value):,} characters long"
-    if _clean(text) == NOT_STATED:
-        return "must say something" if name == "tldr" else None
-    if _BARE.sub("", text.lower()) in _PLACEHOLDERS or _FAILURE.match(text):
+    if text == NOT_STATED or _FAILURE.match(text) or _BARE.sub("", text.lower()) in _PLACEHOLDERS:
         return f"is a placeholder: {text[:60]}"
     if _REFUSAL.match(text):
         return f"refuses: {text[:60]}"
-    return _markup(value, source) or _repeated(text) or _echo(text) or _foreign(text, source, language) or _short(text)
+    return f"is too short: {text}" if len(text) < SHORTEST else None
 
 
 _KINDS = {list: "a list", dict: "an object", bool: "true or false"}
 _BOLD = re.compile(r"\*\*([^*]{1,200})\*\*")
 _BARE = re.compile(r"[\W_]+")
 _PLACEHOLDERS = frozenset(
-    "无 暂无 未知 空 略 待补充 待定 不适用 没有 不详 无内容 暂无内容 暂无数据 暂无信息 暂无摘要 无法总结 无法生成 生成失败 "
-    "摘要生成失败 总结失败 处理失败 错误 na none null nil error tbd todo unknown string text undefined placeholder".split()
+    word
+    for line in (
+        "无 暂无 未知 空 略 待补充 待定 不适用 没有 不详 无内容 暂无内容 暂无数据 暂无信息 暂无摘要 无法总结 无法生成",
+        "生成失败 摘要生成失败 总结失败 处理失败 错误 na none null nil error tbd todo unknown string text undefined",
+    )
+    for word in line.split()
 )
 _FAILURE = re.compile(
-    r"(?:summary|motivation|method|result|conclusion)s? (?:generation|analysis|extraction) (?:failed|(?:is )?unavailable)"
+    r"(?:summary|motivation|method|result|conclusion)s? (?:generation|analysis|extraction) (?:failed|unavailable)"
     r"|.{0,40}(?:not passed the compliance|compliance test)",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
     r"(?:非常|很|十分)?(?:抱歉|对不起)[，,。!！ ]|我(?:暂时)?(?:无法|不能)(?:协助|帮助|提供|完成|回答|满足|处理|继续)"
-    r"|作为(?:一[个名])?(?:AI|人工智能)(?:语言)?(?:助手|模型)[，,]\s?我|(?:该|此|您的)(?:请求|内容)(?:涉及|违反|不符合|未通过)"
-    r"|(?:I['’]?m|I am) (?:very |so )?sorry|Sorry[,.]|I apologi[sz]e|I (?:can['’]?t|cannot|can not|won['’]?t|am unable|am not able)"
-    r"|As an AI|Unfortunately, I",
+    r"|作为(?:一[个名])?(?:AI|人工智能)(?:语言)?(?:助手|模型)[，,]\s?我"
+    r"|(?:该|此|您的)(?:请求|内容)(?:涉及|违反|不符合|未通过)"
+    r"|(?:I['’]?m|I am) (?:very |so )?sorry|Sorry[,.]|I apologi[sz]e"
+    r"|I (?:can['’]?t|cannot|can not|won['’]?t|am unable|am not able)|As an AI|Unfortunately, I",
     re.IGNORECASE,
 )
-
-
-def _short(text: str) -> str | None:
-    return f"is too short: {text}" if len(text) < SHORTEST else None
-
-
 _REPEATED = re.compile(r"([^\W\d_].{1,39}?)\1{4,}")
 
 
@@ -160,13 +170,17 @@ def _repeated(text: str) -> str | None:
 # ---- markup and echoes -----------------------------------------------------------------------------------------
 
 _TAGS = (
-    "a|abbr|article|audio|b|base|blockquote|body|br|button|center|code|details|div|em|embed|font|footer|form|frame|h[1-6]|head|header|"
-    "hr|html|i|iframe|img|input|ins|label|li|link|main|marquee|math|meta|nav|object|ol|option|p|pre|s|script|section|select|small|"
-    "span|strong|style|sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|title|tr|u|ul|video"
+    "a|abbr|article|audio|b|base|blockquote|body|br|button|center|code|details|div|em|embed|font|footer|form|frame|"
+    "h[1-6]|head|header|hr|html|i|iframe|img|input|ins|label|li|link|main|marquee|math|meta|nav|object|ol|option|p|pre|"
+    "s|script|section|select|small|span|strong|style|sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|th|"
+    "thead|title|tr|u|ul|video"
 )
 _MARKUP = (
     # An opening alone is enough: "<script", "<!--"; else a whole tag, so that "a<b and c>d" is none.
-    re.compile(rf"<(?:/?(?:script|iframe|svg|img|object|embed|style)\b|!--|!\[CDATA|/?(?:{_TAGS})(?=\s[^<>=]{{1,40}}=|\s?/?>))", re.I),
+    re.compile(
+        rf"<(?:/?(?:script|iframe|svg|img|object|embed|style)\b|!--|!\[CDATA|/?(?:{_TAGS})(?=\s[^<>=]{{1,40}}=|\s?/?>))",
+        re.IGNORECASE,
+    ),
     re.compile(r"!?\[[^\[\]]{0,200}\]\((?:[a-z]+:|/|#|www\.)[^()\s]{0,300}", re.IGNORECASE),
     re.compile(r"\{\{[^{}]{0,100}\}\}|\{%[^{}%]{0,100}%\}"),
     re.compile(r"^\s{0,3}#{1,6}\s|```|^\s{0,3}>\s", re.MULTILINE),
@@ -185,7 +199,8 @@ def _markup(value: str, source: str) -> str | None:
 
 _KEY = re.compile(rf"\b(?:{'|'.join(FIELDS)})s?\b|TL;DR", re.IGNORECASE)
 _INSTRUCTION = re.compile(
-    r"^(?:你|您)是(?:一[名位个])?|^You are (?:a|an|the)\b|(?:请|只|仅|必须|务必)(?:要)?(?:用|以|按|输出|返回|填写|给出)[^。]{0,20}(?:JSON|字段|简体中文)|^(?:Title|Abstract|标题|摘要)\s?[:：]"
+    r"^(?:你|您)是(?:一[名位个])?|^You are (?:a|an|the)\b|^(?:Title|Abstract|标题|摘要)\s?[:：]"
+    r"|(?:请|只|仅|必须|务必)(?:要)?(?:用|以|按|输出|返回|填写|给出)[^。]{0,20}(?:JSON|字段|简体中文)"
 )
 
 
@@ -219,7 +234,7 @@ LEAST_SHARE = 0.3  #: of a field's letters, names apart, in the script of the as
 
 def _foreign(text: str, source: str, language: str) -> str | None:
     """Why `text` is not in the asked language, or None. Names and terms may be in Latin script."""
-    root = language.split("-")[0].lower()
+    root = language.partition("-")[0].lower()
     letters = _LETTERS.get(root)
     if letters is None:
         strange = len(_OTHER_SCRIPT.findall(text))
@@ -236,7 +251,7 @@ def _foreign(text: str, source: str, language: str) -> str | None:
     return _traditional(text) if root == "zh" and "hant" not in language.lower() else None
 
 
-_QUOTED = re.compile("“[^”]{0,80}”|「[^」]{0,80}」|『[^』]{0,80}』|《[^》]{0,80}》|\"[^\"]{0,80}\"")
+_QUOTED = re.compile('“[^”]{0,80}”|「[^」]{0,80}」|『[^』]{0,80}』|《[^》]{0,80}》|"[^"]{0,80}"')
 #: Common characters that a text in Simplified Chinese never needs.
 _TRADITIONAL = re.compile(
     "[們個這說時對會學習國與為從來過還無開關應當間問題體現實驗據資訊網絡結構顯標準確優計處圖類別語詞圍環節點線維數層發達動態變換轉訓練總證認識讓選擇擴張強調進運輸價統經濟歷歸納難規則適響範單獨雙複雜滿領導閱"

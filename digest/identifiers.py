@@ -4,6 +4,7 @@ Pure. Knows nothing of papers, feeds or files.
 """
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 NEW_STYLE = r"\d{4}\.\d{4,5}"
@@ -72,6 +73,17 @@ def canonical_category(text: str) -> str:
     if not is_category(name):
         raise ValueError(f"{text[:40]!r} is no arXiv category")
     return _ALIASES.get(name, name)
+
+
+def covers(asked: Collection[str], category: str | None) -> bool:
+    """
+    Whether a category is among those asked for, by its own name or by its archive's.
+
+    >>> covers(["cs.*"], "cs.CV"), covers(["cs.CL", "hep-th"], "cs.CV")
+    (True, False)
+    """
+    archive = (category or "").partition(".")[0]
+    return not {category, archive, f"{archive}.*"}.isdisjoint(asked)
 
 
 def abs_url(base: str, version: int | None = None) -> str:

@@ -7,90 +7,45 @@ import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-_UNITS = {
-    word: value
-    for value, words in enumerate(
-        (
-            "zero",
-            "one first",
-            "two second",
-            "three third",
-            "four fourth",
-            "five fifth",
-            "six sixth",
-            "seven seventh",
-            "eight eighth",
-            "nine ninth",
-            "ten tenth",
-            "eleven eleventh",
-            "twelve twelfth",
-            "thirteen thirteenth",
-            "fourteen fourteenth",
-            "fifteen fifteenth",
-            "sixteen sixteenth",
-            "seventeen seventeenth",
-            "eighteen eighteenth",
-            "nineteen nineteenth",
-        )
-    )
-    for word in words.split()
-}
-_TENS = {
-    word: 10 * value
-    for value, words in enumerate(
-        (
-            "twenty twentieth",
-            "thirty thirtieth",
-            "forty fortieth",
-            "fifty fiftieth",
-            "sixty sixtieth",
-            "seventy seventieth",
-            "eighty eightieth",
-            "ninety ninetieth",
-        ),
-        start=2,
-    )
-    for word in words.split()
-}
-SCALES = {
-    scale + ending: value
-    for scale, value in (
-        ("hundred", 100),
-        ("thousand", 10**3),
-        ("million", 10**6),
-        ("billion", 10**9),
-        ("trillion", 10**12),
-    )
-    for ending in ("", "s")
-}
-_COUNTING = {word + fold: value for word, value in {**_UNITS, **_TENS}.items() for fold in ("", "fold")} | SCALES
 
-# What else says a number: a card may print each of these as a figure.
-_WORDS = {
-    **dict.fromkeys("single once sole".split(), ("1",)),
-    **dict.fromkeys("twice double doubles doubled doubling dual both pair pairs pairwise binary twin".split(), ("2",)),
-    **dict.fromkeys("thrice triple triples tripled tripling triplet triplets tri".split(), ("3",)),
-    **dict.fromkeys("quad quadruple quadruples quadrupled".split(), ("4",)),
-    **dict.fromkeys("half halve halves halved halving".split(), ("0.5", "2")),
-    **dict.fromkeys("quarter quarters".split(), ("0.25", "4")),
-    **dict.fromkeys("dozen dozens".split(), ("12", "10")),
-    **dict.fromkeys("decade decades tens".split(), ("10",)),
-    **dict.fromkeys("century centuries".split(), ("100",)),
-    **dict.fromkeys("megapixel megapixels".split(), ("1000000",)),
-    **dict.fromkeys("gigapixel gigapixels".split(), ("1000000000",)),
-    **{
-        word: (str(value),)
-        for value, words in enumerate(
-            "january jan|february feb|march mar|april apr|may|june jun|july jul|august aug|"
-            "september sept sep|october oct|november nov|december dec|".split("|"),
-            start=1,
-        )
-        for word in words.split()
-    },
-    **{word: (str(value),) for value, word in enumerate("ii iii iv v vi vii viii ix x xi xii".split(), start=2)},
-    "magnitude": ("10",),
+def _numbered(words: str, start: int = 0, step: int = 1) -> dict[str, int]:
+    """A value for each word: groups are divided by bars, and counted from `start`."""
+    return {word: start + step * place for place, group in enumerate(words.split("|")) for word in group.split()}
+
+
+_UNITS = _numbered(
+    "zero|one first|two second|three third|four fourth|five fifth|six sixth|seven seventh|eight eighth|nine ninth|"
+    "ten tenth|eleven eleventh|twelve twelfth|thirteen thirteenth|fourteen fourteenth|fifteen fifteenth|"
+    "sixteen sixteenth|seventeen seventeenth|eighteen eighteenth|nineteen nineteenth"
+)
+_TENS = _numbered(
+    "twenty twentieth|thirty thirtieth|forty fortieth|fifty fiftieth|sixty sixtieth|seventy seventieth|"
+    "eighty eightieth|ninety ninetieth",
+    start=20,
+    step=10,
+)
+SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SCALES |= {f"{scale}s": value for scale, value in SCALES.items()}
+_COUNTING = {word + fold: value for word, value in (_UNITS | _TENS).items() for fold in ("", "fold")} | SCALES
+
+# What else says a number: a card may print each of these as a figure. "May", "v" and "x" say too much besides.
+_MONTHS = _numbered(
+    "january jan|february feb|march mar|april apr||june jun|july jul|august aug|september sept sep|october oct|"
+    "november nov|december dec",
+    start=1,
+)
+_LISTED = _numbered("ii|iii|iv||vi|vii|viii|ix||xi|xii", start=2)
+_SAID = _numbered(
+    "single once sole|twice double doubles doubled doubling dual both pair pairs pairwise binary twin half halve "
+    "halves halved halving|thrice triple triples tripled tripling triplet triplets tri|quad quadruple quadruples quadrupled "
+    "quarter quarters||||||decade decades tens magnitude||dozen dozens",
+    start=1,
+) | {"century": 100, "centuries": 100, "megapixel": 10**6, "megapixels": 10**6, "gigapixel": 10**9, "gigapixels": 10**9}
+_PARTS = dict.fromkeys(("half", "halve", "halves", "halved", "halving"), Decimal("0.5")) | {"quarter": Decimal("0.25")}
+_SAYINGS: dict[str, tuple[Decimal, ...]] = {
+    word: (Decimal(value), *([_PARTS[word]] if word in _PARTS else []))
+    for word, value in (_MONTHS | _LISTED | _SAID).items()
 }
-_SAYINGS = {word: tuple(map(Decimal, said)) for word, said in _WORDS.items()}
 
 _TOKEN = re.compile(r"[a-z]+|\d+|[^\s\w]")
 _MULTITUDES = {"tens": Decimal(10), "hundreds": Decimal(100), "thousands": Decimal(1000), "half": Decimal("0.5")}
@@ -100,28 +55,28 @@ def english(text: str) -> Iterator[Decimal]:
     """Every value that number words in `text` give: "twenty-five", "three-fold", "half a million", "March".
 
     >>> sorted(english("Two hundred and five of a dozen"))
-    [Decimal('10'), Decimal('12'), Decimal('205')]
+    [Decimal('12'), Decimal('205')]
     """
-    tokens = _TOKEN.findall(text.lower())
+    words = _TOKEN.findall(text.lower())
     run: list[str] = []
-    for place, token in enumerate([*tokens, "."]):
-        if token in _COUNTING:
+    for place, word in enumerate([*words, "."]):
+        if word in _COUNTING:
             # "10 million" does not say a million: the word belongs to the digits before it.
-            if run or token not in SCALES or not _follows_digits(tokens, place):
-                run.append(token)
-            if token in SCALES and place and (many := _multitude(tokens[max(0, place - 2) : place])):
-                yield many * SCALES[token]
-        elif run and not (token == "-" or (token == "and" and run[-1] in SCALES)):
+            if run or word not in SCALES or not _follows_digits(words, place):
+                run.append(word)
+            if word in SCALES and place and (many := _multitude(words[max(0, place - 2) : place])):
+                yield many * SCALES[word]
+        elif run and not (word == "-" or (word == "and" and run[-1] in SCALES)):
             yield from _compounds(run)
-            yield from _of_tens(run, token)
+            yield from _of_tens(run, word)
             run = []
-        yield from _SAYINGS.get(token, ())
-        if token == "orders" and place and tokens[place - 1].isdecimal():
-            yield Decimal(10) ** int(tokens[place - 1][:2])
+        yield from _SAYINGS.get(word, ())
+        if word == "orders" and place and words[place - 1].isdecimal():
+            yield Decimal(10) ** int(words[place - 1][:2])
 
 
-def _follows_digits(tokens: Sequence[str], place: int) -> bool:
-    before = [token for token in tokens[max(0, place - 2) : place] if token != "-"]
+def _follows_digits(words: Sequence[str], place: int) -> bool:
+    before = [word for word in words[max(0, place - 2) : place] if word != "-"]
     return bool(before) and before[-1].isdecimal()
 
 
@@ -131,12 +86,12 @@ def _multitude(before: Sequence[str]) -> Decimal | None:
     return _MULTITUDES.get(before[-2] if joined else before[-1] if before[-1] == "half" else "")
 
 
-def _of_tens(run: Sequence[str], token: str) -> Iterator[Decimal]:
+def _of_tens(run: Sequence[str], noun: str) -> Iterator[Decimal]:
     """What "five decades" and "two orders of magnitude" come to."""
     count = _COUNTING[run[-1]]
-    if token == "decades":
+    if noun == "decades":
         yield Decimal(10 * count)
-    if token in ("order", "orders") and count < 100:
+    if noun in ("order", "orders") and count < 100:
         yield Decimal(10) ** count
 
 
@@ -161,14 +116,13 @@ def _compounds(words: Sequence[str]) -> Iterator[Decimal]:
 
 _DIGITS = {numeral: value for value, numeral in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _PLACES = {"十": 10, "百": 100, "千": 1000}
-_MYRIADS = {"万": 10**4, "亿": 10**8}
 
 
 def chinese(numeral: str) -> int | None:
     """The value of a Chinese numeral, or None where it is not one well-formed number.
 
-    >>> chinese("一百二十"), chinese("十五"), chinese("三百万"), chinese("一一"), chinese("二三十")
-    (120, 15, 3000000, None, None)
+    >>> [chinese(numeral) for numeral in ("一百二十", "十五", "三百万", "一亿三千万", "一万亿", "一一", "二三十")]
+    [120, 15, 3000000, 130000000, 1000000000000, None, None]
     """
     total = section = 0
     digit: int | None = None
@@ -177,10 +131,12 @@ def chinese(numeral: str) -> int | None:
             if digit:
                 return None
             digit = _DIGITS[character]
-        elif character in _PLACES:
-            section, digit = section + (1 if digit is None else digit) * _PLACES[character], None
+            continue
+        if character in _PLACES:
+            section += (1 if digit is None else digit) * _PLACES[character]
+        elif character == "万":
+            total, section = total + (section + (digit or 0) or 1) * 10**4, 0
         else:
-            section, digit = section + (digit or 0), None
-            total = (total + (section or 1)) * _MYRIADS[character]
-            section = 0
+            total, section = (total + section + (digit or 0) or 1) * 10**8, 0
+        digit = None
     return total + section + (digit or 0)

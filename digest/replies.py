@@ -17,8 +17,8 @@ _THOUGHTS = re.compile(r"<(think(?:ing)?)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _LAST_COMMA = re.compile(r'(?<!\\)"\s{0,20},\s{0,20}\}')
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|([A-Za-z]+)|(.))", re.DOTALL)
 #: TeX commands that begin like the JSON escape of a line's end.
-_TEX_WITH_N = frozenset(
-    "nabla natural ne nearrow neg neq newline nexists ngeq ni nleq nmid nolimits not notin nsubseteq nu nwarrow".split()
+_TEX_WITH_N = re.compile(
+    "n(?:abla|atural|e|earrow|eg|eq|ewline|exists|geq|i|leq|mid|olimits|ot|otin|subseteq|u|warrow)"
 )
 
 
@@ -67,6 +67,6 @@ def _escaped(found: re.Match[str]) -> str:
     command, sign = found[1], found[2]
     if command is not None:
         escape = command[0] in "bfnrt" and (len(command) == 1 or not command[1].islower())
-        escape = escape or (command[0] == "n" and command not in _TEX_WITH_N)
+        escape = escape or (command[0] == "n" and not _TEX_WITH_N.fullmatch(command))
         return found[0] if escape else "\\" + found[0]
     return "\\" + found[0] if sign is not None and sign not in '"\\/' else found[0]

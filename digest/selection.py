@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .identifiers import is_category
+from .identifiers import covers, is_category
 from .models import Edition, Entry, Listed, Listing, Paper, Section
 
 NOT_ASKED = "not summarized yet"  #: why an entry fresh from a listing has no card
@@ -36,16 +36,6 @@ class Rules:
     def keywords(self) -> tuple[str, ...]:
         """Every phrase of every section, each once."""
         return tuple(dict.fromkeys(phrase for rule in self.sections for phrase in rule.keywords))
-
-
-def matches_category(category: str, asked: str) -> bool:
-    """
-    Whether a paper's category is one that was asked for; `cs.*` is a whole archive.
-
-    >>> matches_category("cs.CV", "cs.*"), matches_category("cs.CV", "cs.CL")
-    (True, False)
-    """
-    return category == asked or (asked.endswith(".*") and category.partition(".")[0] == asked[:-2])
 
 
 def edition_of(listing: Listing, rules: Rules, language: str) -> Edition:
@@ -152,7 +142,7 @@ def _by_category(entries: Iterable[Entry], asked: Sequence[str]) -> Iterator[Sec
         groups.setdefault(entry.paper.primary_category or "uncategorized", []).append(entry.paper.arxiv_id)
 
     def place(category: str) -> tuple[int, str]:
-        found = (n for n, wanted in enumerate(asked) if matches_category(category, wanted))
+        found = (n for n, wanted in enumerate(asked) if covers((wanted,), category))
         return next(found, len(asked)), category
 
     for category in sorted(groups, key=place):
@@ -161,7 +151,7 @@ def _by_category(entries: Iterable[Entry], asked: Sequence[str]) -> Iterator[Sec
 
 def follows(paper: Paper, rule: Rule) -> bool:
     """Whether a paper belongs in a keyword section."""
-    if rule.categories and not any(matches_category(mine, one) for mine in paper.categories for one in rule.categories):
+    if rule.categories and not any(covers(rule.categories, one) for one in paper.categories):
         return False
     text = f"{paper.title} . {paper.abstract}"
     return any(has_phrase(text, phrase) for phrase in rule.keywords)

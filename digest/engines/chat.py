@@ -5,6 +5,7 @@ Sends, waits, tries again and counts. What a reply is worth is for checks.py, to
 
 import asyncio
 import logging
+import selectors
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,6 +41,7 @@ QUICK_TRIES = 3  #: of one request, as long as nothing at all has answered
 REPLY_TOKENS = 800  #: a card's, for the limit of tokens a minute
 NOT_THERE = "check engine.base_url (OPENAI_BASE_URL) and the network"
 LOST = "what has arrived is kept: run the same command again later"
+UNSEEN = 8  #: replies that wait in memory before the loop stands still: a kill may cost them
 SLACK = 0.25  #: of a request: what a late timer may make up for, so that the limit is used in full
 
 
@@ -97,18 +99,19 @@ class ChatEngine:
         """
         Answer every request once, each as soon as its reply is here; the loop lives in the caller's thread.
 
-        While the caller works on one answer, the loop stands still but for one look at its sockets, so that
-        free slots are filled before the next answer is handed out.
+        While the caller works on one answer, the loop stands still. Before the next is handed out, it does all
+        that the network has ready, so that a slot that got free does not wait for the caller.
 
         Raises:
             EngineRefused: the key, the model or the quota is refused; replies already paid for come first.
             EngineError: the endpoint is not there, or was lost on the way.
         """
-        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        selector = _Attentive()
+        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
             loop = runner.get_loop()
-            run = _Run(self, requests, loop)
+            run = selector.run = _Run(self, requests, loop)
             main = loop.create_task(run.work())
-            main.add_done_callback(run.wake)
+            main.add_done_callback(run.pause)
             try:
                 while (answer := run.next(main)) is not None:
                     yield answer
@@ -147,14 +150,12 @@ class _Run:
         self.lost_in_a_row = 0
 
     def next(self, main: asyncio.Task[None]) -> tuple[Request, Answer] | None:
-        """The next answer, or None at the end. Answers that wait here are never more than twice the slots."""
-        if not main.done() and len(self.answers) < self.engine.concurrency:
-            if self.answers:
-                self.loop.call_soon(self.wake)  # one look: refill the slots, then go on
+        """The next answer, or None at the end."""
+        if not main.done() and len(self.answers) < UNSEEN:
             self.loop.run_forever()
         return self.answers.popleft() if self.answers else None
 
-    def wake(self, *_: object) -> None:
+    def pause(self, *_: object) -> None:
         """Give the thread back to the caller, as long as there is one that waits."""
         if not self.closed:
             self.loop.stop()
@@ -162,8 +163,11 @@ class _Run:
     async def work(self) -> None:
         """Keep the slots busy until the requests are used up, or until one of them meets what ends the run."""
         async with self.engine.client() as client:
-            workers = [asyncio.create_task(self.worker(client)) for _ in range(self.engine.concurrency)]
+            workers = []
             try:
+                for _ in range(self.engine.concurrency):
+                    workers.append(asyncio.create_task(self.worker(client)))
+                    await asyncio.sleep(0)  # the first request leaves before the last is written
                 done, busy = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
                 if busy:
                     self.halted = True
@@ -191,7 +195,8 @@ class _Run:
                     return
                 await self.pace(request)
             self.answers.append((request, await self.answer(client, request)))
-            self.wake()
+            if len(self.answers) >= UNSEEN:
+                self.pause()
 
     async def answer(self, client: openai.AsyncOpenAI, request: Request) -> Answer:
         """The request's completion, or the error that was left after all tries."""
@@ -283,6 +288,20 @@ class _Run:
 
     def reason(self, error: BaseException | None) -> str:
         return self.engine.endpoint.scrubbed(in_words(error))
+
+
+class _Attentive(selectors.DefaultSelector):
+    """Notices when the loop would wait for the network though there are answers: then the caller may have its turn."""
+
+    run: _Run | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout == 0 or self.run is None or not self.run.answers:
+            return super().select(timeout)
+        events = super().select(0)
+        if not events:
+            self.run.pause()
+        return events
 
 
 class Pace:

@@ -4,6 +4,7 @@ Pure, and keeps every word: never cleans, cuts or repairs. What a template print
 """
 
 import re
+from collections.abc import Collection
 from html import escape as escape_html
 
 from markupsafe import Markup
@@ -87,13 +88,13 @@ def _meaningful_brackets(text: str) -> set[int]:
     return found.union(opened)
 
 
-def _inline(text: str) -> str:
-    """`text` with every sign escaped that means something inside a line of Markdown."""
+def _inline(text: str, kept: Collection[int] = ()) -> str:
+    """`text` with every sign escaped that means something inside a line of Markdown, but for those at `kept` places."""
     brackets = _meaningful_brackets(text) if "[" in text or "]" in text else set()
 
     def escaped(found: re.Match[str]) -> str:
-        if found["bracket"]:
-            return "\\" + found[0] if found.start() in brackets else found[0]
+        if found.start() in kept or (found["bracket"] and found.start() not in brackets):
+            return found[0]
         if found["tag"] or found["entity"]:
             return escape_html(found[0])
         return "".join("\\" + sign for sign in found[0])
@@ -103,13 +104,13 @@ def _inline(text: str) -> str:
 
 def _with_addresses(text: str) -> str:
     """`text` escaped; an address stands between angle brackets where a host that links bare ones would eat an escape."""
-    parts, done = [], 0
-    for start, end in addresses(text):
-        word = text[start : text.find(" ", end) if " " in text[end:] else None]
-        if _inline(word) != word and "&" not in text[start:end]:
-            parts += [_inline(text[done:start]), f"<{text[start:end]}>"]
-            done = end
-    return "".join([*parts, _inline(text[done:])])
+    kept: set[int] = set()
+    for start, end in reversed(addresses(text)):
+        word = text[start:].partition(" ")[0]
+        if ";" not in text[start:end] and _inline(word) != word:
+            text = f"{text[:start]}<{text[start:end]}>{text[end:]}"
+            kept = {place + 2 for place in kept} | set(range(start, end + 2))
+    return _inline(text, kept)
 
 
 def markdown(text: str) -> str:

@@ -15,7 +15,7 @@ from lxml import etree
 
 from .. import schedule
 from ..errors import ConfigError, SourceError
-from ..identifiers import ARCHIVES, is_category, parse_id
+from ..identifiers import ARCHIVES, covers, is_category, parse_id
 from ..models import Listed, Listing, Paper
 from ..plaintext import one_line
 from ..polite import BadPage, Document, PoliteSession, whole_xml
@@ -72,7 +72,7 @@ class ArxivApi:
         window = schedule.window(announced, self._holidays)
         papers = self._submitted(announced, _terms(categories, keywords), _archive(categories), window)
         items = [
-            Listed(paper, "new" if not categories or _covers(categories, paper.primary_category) else "cross")
+            Listed(paper, "new" if not categories or covers(categories, paper.primary_category) else "cross")
             for paper in papers
             # The API's bounds are whole minutes, both included: those of the neighbouring windows.
             if paper.submitted and window.start < paper.submitted <= window.end
@@ -251,12 +251,6 @@ def _archive(categories: Sequence[str]) -> str:
 
 def _span(window: schedule.Window) -> str:
     return f"submittedDate:[{window.start:%Y%m%d%H%M} TO {window.end:%Y%m%d%H%M}]"
-
-
-def _covers(asked: Sequence[str], category: str | None) -> bool:
-    """Whether a category is among those asked, by its own name or by that of its archive."""
-    archive = (category or "").partition(".")[0]
-    return not {category, archive, f"{archive}.*"}.isdisjoint(asked)
 
 
 def _start(url: str) -> int:

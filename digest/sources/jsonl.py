@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from pydantic import ValidationError
 
 from ..errors import RecordError
-from ..identifiers import is_category, parse_id
+from ..identifiers import covers, is_category, parse_id
 from ..models import FIELDS, AnnounceType, Listed, Listing, Paper
 from ..plaintext import one_line
 
@@ -102,9 +102,9 @@ def _listed(row: Row, announced: date, asked: Sequence[str]) -> Listed | None:
         return None
     announce_type = _announce_type(row)
     if own and asked and not section:
-        if not any(_covers(asked, name) for name in own):
+        if not any(covers(asked, name) for name in own):
             return None
-        if not _covers(asked, own[0]):
+        if not covers(asked, own[0]):
             announce_type = _AS_CROSS.get(announce_type, announce_type)
     if not own and (section in _PLAIN or ("." in section and is_category(section))):
         own = (section,)
@@ -205,12 +205,6 @@ def _reply(row: Row) -> str:
             if all(isinstance(text, str) and one_line(text) for text in card.values()):
                 return json.dumps({name: one_line(str(text)) for name, text in card.items()}, ensure_ascii=False)
     return ""
-
-
-def _covers(asked: Sequence[str], category: str) -> bool:
-    """Whether a category is among those asked, by its own name or by that of its archive."""
-    archive = category.partition(".")[0]
-    return not {category, archive, f"{archive}.*"}.isdisjoint(asked)
 
 
 def _reason(error: Exception) -> str:
