@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Strict, ValidationError
 
+from .engines import ENGINES
 from .errors import ConfigError
 from .identifiers import ARCHIVES, canonical_category
 from .selection import Rule, Rules
@@ -27,6 +28,12 @@ def _address(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError("an address begins with http:// or https://")
     return url.rstrip("/")
+
+
+def _engine(name: str) -> str:
+    if name not in ENGINES and ":" not in name:
+        raise ValueError(f'no engine is called {name!r}; one of {", ".join(sorted(ENGINES))}, or "module:attribute"')
+    return name
 
 
 Whole = Annotated[int, Strict()]
@@ -65,7 +72,7 @@ class Price(Part):
 class EngineSettings(Part):
     """`[engine]`: what writes the cards."""
 
-    name: str = "chat"
+    name: Annotated[str, AfterValidator(_engine)] = "chat"
     model: Annotated[str, Field(min_length=1)] = "gpt-4o-mini"
     base_url: Address | None = None  #: none: OpenAI's own
     api_key_env: str = "OPENAI_API_KEY"

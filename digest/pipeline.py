@@ -235,8 +235,10 @@ def _cached(config: Config, clock: Clock) -> Iterator[CachedEngine]:
 
 def read_prompt(config: Config) -> prompts.Prompt:
     """The prompt of the configured language, from the user's prompts/ or ours."""
-    texts = (resources.read("prompts", f"card.{part}.md", config.home) for part in ("system", "user", "repair"))
-    return prompts.Prompt(*texts, language=config.language)
+    system, user, repair = (
+        resources.read("prompts", f"card.{part}.md", config.home) for part in ("system", "user", "repair")
+    )
+    return prompts.Prompt(system, user, repair, config.language)
 
 
 def summarize(config: Config, edition: Edition, engine: Engine, store: Store, watch: Watch = unwatched) -> Edition:
@@ -287,7 +289,7 @@ def estimate(config: Config, order: Order, clock: Clock, watch: Watch = unwatche
     ]
     with _cached(config, clock) as cached:
         misses = cached.misses(asked)
-    tokens_in = sum(prompts.estimated_tokens(message["content"]) for one in misses for message in one.messages)
+    tokens_in = sum(prompts.estimated_tokens(one) for one in misses)
     tokens_out = len(misses) * prompts.REPLY_TOKENS
     price = config.engine.price
     money = report.cost(price, tokens_in, tokens_out) if price else None
@@ -394,23 +396,26 @@ def render(config: Config, days: Iterable[date] | None = None, watch: Watch = un
 
     Raises:
         RecordError: an edition is damaged; the pages of all others are written.
-        TemplateError: the named template line fails; nothing is written.
+        TemplateError: the named template line fails; pages before it are written, each whole.
     """
     store = Store(config.output)
     editions, damaged = _readable(store)
     limits = {one.title: one.limit for one in config.section}
     formats = open_formats(Look(folders=resources.folders("templates", config.home), limits=limits))
-    wanted = set(days) if days is not None else {edition.announced for edition in editions}
-    pages: list[Page] = []
-    for done, edition in enumerate(one for one in editions if one.announced in wanted):
-        watch("render", done, len(wanted))
-        pages.extend(page for one in formats for page in one.day(edition))
-    pages.extend(page for one in formats for page in one.whole(editions))
-    written = store.write(pages)
+    known = set(store.dates())
+    wanted = known if days is None else set(days)
+    if lost := wanted - known:
+        raise ConfigError(f"no edition of {min(lost)} in {config.output}", hint=f"digest run --date {min(lost)}")
+
+    def pages() -> Iterator[Page]:
+        for done, edition in enumerate(one for one in editions if one.announced in wanted):
+            watch("render", done, len(wanted))
+            yield from (page for one in formats for page in one.day(edition))
+        yield from (page for one in formats for page in one.whole(editions))
+
+    written = store.write(pages())
     if damaged:
         raise damaged[0]
-    if days is not None and (lost := wanted - {edition.announced for edition in editions}):
-        raise ConfigError(f"no edition of {min(lost)} in {config.output}", hint=f"digest run --date {min(lost)}")
     return written
 
 

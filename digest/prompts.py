@@ -32,6 +32,7 @@ CARD_SCHEMA: Mapping[str, Any] = MappingProxyType(
 # 1,100 tokens: the rest is room for wordy tokenizers, and the limit an end for a model that runs in a circle.
 PARAMETERS: Mapping[str, Any] = MappingProxyType({"temperature": 0.2, "max_tokens": 1600})
 
+REPLY_TOKENS = 550  #: of a usual card: what an estimate counts with
 LONGEST_REPLY = 6000  #: characters of a failed reply that are sent back
 _LANGUAGES = {
     "zh-Hans": "简体中文",
@@ -110,6 +111,17 @@ def ask_again(prompt: Prompt, request: Request, reply: str, problems: Sequence[s
     said = _sendable(reply)[:LONGEST_REPLY].strip() or "…"  # services refuse a message without text
     turns = ({"role": "assistant", "content": said}, {"role": "user", "content": repair})
     return replace(request, messages=(*request.messages, *turns))
+
+
+def estimated_tokens(request: Request) -> int:
+    """
+    About how many tokens a request has, without its reply: four ASCII characters or one and a half others to a token.
+
+    A guess before the service has counted; what was paid for is in the usage of the reply.
+    """
+    texts = [message["content"] for message in request.messages]
+    ascii_characters = sum(len(text.encode("ascii", "ignore")) for text in texts)
+    return round(ascii_characters / 4 + (sum(map(len, texts)) - ascii_characters) / 1.5)
 
 
 def _sendable(text: str) -> str:

@@ -86,22 +86,22 @@ def summarize(
         last = draft.tries[-1]
         return prompts.ask_again(prompt, last.request, last.completion.text, last.judgement.problems)
 
-    entries, tally = list(entries), _Tally()
+    entries, tally, digest = list(entries), _Tally(), prompt.digest
     waiting = {entry.paper.arxiv_id: Draft(entry) for entry in entries if again or entry.card is None}
     yield from (entry for entry in entries if entry.paper.arxiv_id not in waiting)
     try:
         for nth in range(1, ROUNDS + 1):
             asked = ((draft, question(draft)) for draft in list(waiting.values()))
             for draft, request, answer in _answers(engine, asked):
-                judged = _judged(draft, request, answer, prompt)
+                judged = _judged(draft, request, answer, prompt.language)
                 if isinstance(answer, EngineError) or judged.tries[-1].is_clean or nth == ROUNDS:
                     del waiting[draft.entry.paper.arxiv_id]
-                    yield tally(settled(judged, prompt, answer))
+                    yield tally(settled(judged, digest, answer))
                 else:
                     waiting[draft.entry.paper.arxiv_id] = judged
     except EngineError as error:
         for draft in waiting.values():
-            yield tally(settled(Draft(draft.entry), prompt, error))
+            yield tally(settled(Draft(draft.entry), digest, error))
         raise
     finally:
         tally.close()
@@ -120,37 +120,35 @@ def _answers(engine: Engine, asked: Iterable[tuple[Draft, Request]]) -> Iterator
         yield open_[request.key].pop(0), request, answer
 
 
-def _judged(draft: Draft, request: Request, answer: Answer, prompt: Prompt) -> Draft:
+def _judged(draft: Draft, request: Request, answer: Answer, language: str) -> Draft:
     if isinstance(answer, EngineError):
         return draft
-    judgement = checks.judge(
-        draft.entry.paper, answer.text, language=prompt.language, finish_reason=answer.finish_reason
-    )
+    judgement = checks.judge(draft.entry.paper, answer.text, language=language, finish_reason=answer.finish_reason)
     return replace(draft, tries=(*draft.tries, Try(request, answer, judgement)))
 
 
-def settled(draft: Draft, prompt: Prompt, answer: Answer) -> Entry:
+def settled(draft: Draft, digest: str, answer: Answer) -> Entry:
     """The entry with the best of its tries, and a problem more if the last answer was a failure."""
     entry, best = draft.entry, min(draft.tries, key=lambda one: one.rank, default=None)
-    origins = [origin(one, prompt) for one in draft.tries]
     problems = best.judgement.problems if best else ()
     failed = (f"engine: {answer}",) if isinstance(answer, EngineError) else ()
+    origins = [origin(one, digest) for one in draft.tries]
     changes: dict[str, Any] = {"problems": (*problems, *failed), "replies": _joined(entry.replies, origins)}
     if best and best.judgement.fields is not None:
-        card = Card(**best.judgement.fields, origin=origin(best, prompt))
+        card = Card(**best.judgement.fields, origin=origins[draft.tries.index(best)])
         changes["card"] = card
         if entry.card not in (None, card):
             changes["earlier"] = (*entry.earlier, entry.card)
     return entry.model_copy(update=changes)
 
 
-def origin(one: Try, prompt: Prompt) -> Origin:
-    """Where a reply comes from; the same whether it came now or from the cache."""
+def origin(one: Try, digest: str) -> Origin:
+    """Where a reply comes from, `digest` being its prompt's; the same whether it came now or from the cache."""
     completion = one.completion
     return Origin(
         engine=completion.engine,
         model=completion.model,
-        prompt=prompt.digest,
+        prompt=digest,
         key=one.request.key,
         created=completion.created,
         prompt_tokens=completion.prompt_tokens,

@@ -103,7 +103,7 @@ def test_a_run_writes_the_record_and_every_page(day: Run, home: Path, service: S
     }
     record = json.loads((home / f"site/editions/{DAY}.json").read_text(encoding="utf-8"))
     assert record["schema"] == 1
-    assert record["sections"][0]["title"] == "cs.CV"
+    assert [one["title"] for one in record["sections"]] == ["cs.CL", "cs.CV"]
     assert [one["problems"] for one in record["entries"]] == [[], [], []]
     assert record["entries"][0]["card"]["tldr"] == GOOD["tldr"]
 
@@ -401,7 +401,7 @@ def test_show_prints_contents_and_cards(day: Run) -> None:
     """A date gives numbered titles with their TL;DR, an identifier one whole card."""
     contents = day("show", DAY).stdout
     assert "cs.CV [2]" in contents
-    assert "[3] Bar: Fewer Steps (2603.00002)" in contents
+    assert "[1] Bar: Fewer Steps (2603.00002)" in contents
     one = day("show", "2603.00002").stdout
     assert all(text in one for text in GOOD.values())
     assert "Abstract: Bar needs 12 steps" in one

@@ -9,7 +9,7 @@ import sqlite3
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -25,6 +25,7 @@ from . import Engine
 log = logging.getLogger(__name__)
 
 VERSION = 1  #: of a kept reply
+KEPT = tuple(one.name for one in fields(Completion) if one.name not in ("created", "from_cache"))
 DAMAGED = (ValueError, KeyError, TypeError, zlib.error, RecursionError)  #: what reading a row that is not ours raises
 TROUBLE = (sqlite3.Error, OSError, diskcache.Timeout)  #: of the database as a whole
 
@@ -211,14 +212,12 @@ class _Flow:
 
 
 def _as_record(completion: Completion) -> dict[str, Any]:
-    record = asdict(completion)
-    del record["from_cache"]
+    record = {name: getattr(completion, name) for name in KEPT}
     return {"v": VERSION, **record, "created": completion.created.astimezone(UTC).isoformat()}
 
 
 def _from_record(record: Any) -> Completion:
-    fields = dict(record)
-    if fields.pop("v") != VERSION or not isinstance(fields["text"], str):
+    if record["v"] != VERSION or not isinstance(record["text"], str):
         raise ValueError("not a reply as we keep them")
-    created = datetime.fromisoformat(fields.pop("created")).astimezone(UTC)
-    return Completion(**fields, created=created, from_cache=True)
+    created = datetime.fromisoformat(record["created"]).astimezone(UTC)
+    return Completion(**{name: record[name] for name in KEPT}, created=created, from_cache=True)

