@@ -226,6 +226,7 @@ _LETTERS = {
     )
 }
 _NAMES = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ru": "Russian", "uk": "Ukrainian", "bg": "Bulgarian"}
+_TEX = re.compile(r"\$[^$]{1,300}\$|\\[A-Za-z]+")
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ][\w'’.+-]*")
 _OTHER_SCRIPT = re.compile(f"[{_HAN}{_KANA}{_HANGUL}{_CYRILLIC}\u0600-\u06ff\u0900-\u097f]")
 _ENGLISH_RUN = re.compile(r"[A-Za-z][A-Za-z0-9'’/-]*(?:[ ,:]{1,2}[A-Za-z][A-Za-z0-9'’/-]*){5,}")
@@ -235,6 +236,7 @@ LEAST_SHARE = 0.3  #: of a field's letters, names apart, in the script of the as
 def _foreign(text: str, source: str, language: str) -> str | None:
     """Why `text` is not in the asked language, or None. Names and terms may be in Latin script."""
     root = language.partition("-")[0].lower()
+    text = _TEX.sub(" ", text)
     letters = _LETTERS.get(root)
     if letters is None:
         strange = len(_OTHER_SCRIPT.findall(text))

@@ -117,6 +117,7 @@ class Edition(Record):
     language: str  #: of the cards: "zh-Hans"
     source: Literal["feed", "search", "file", "sample"]  #: where the list of papers comes from
     notes: tuple[str, ...] = ()  #: what the source could not know, one line each
+    judged_by: str = ""  #: fingerprint of the checks that the cards were last held against
     sections: tuple[Section, ...] = ()
     entries: tuple[Entry, ...] = ()  #: new papers and cross-lists, each paper once
     replacements: tuple[Entry, ...] = ()  #: later versions of papers announced before

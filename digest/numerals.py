@@ -37,8 +37,8 @@ _MONTHS = _numbered(
 _LISTED = _numbered("ii|iii|iv||vi|vii|viii|ix||xi|xii", start=2)
 _SAID = _numbered(
     "single once sole|twice double doubles doubled doubling dual both pair pairs pairwise binary twin half halve "
-    "halves halved halving|thrice triple triples tripled tripling triplet triplets tri|quad quadruple quadruples quadrupled "
-    "quarter quarters||||||decade decades tens magnitude||dozen dozens",
+    "halves halved halving|thrice triple triples tripled tripling triplet triplets tri|quad quadruple quadruples "
+    "quadrupled quarter quarters||||||decade decades tens magnitude||dozen dozens",
     start=1,
 ) | {"century": 100, "centuries": 100, "megapixel": 10**6, "megapixels": 10**6, "gigapixel": 10**9, "gigapixels": 10**9}
 _PARTS = dict.fromkeys(("half", "halve", "halves", "halved", "halving"), Decimal("0.5")) | {"quarter": Decimal("0.25")}

@@ -25,7 +25,7 @@ _TEX_WITH_N = re.compile(
 def read_object(reply: str, names: Collection[str]) -> Mapping[str, Any]:
     r"""The last JSON object in `reply` that has all `names`; else the one that has most of them.
 
-    >>> read_object('<think>Hm {so}</think> Here:\n```json\n{"tldr": "$\theta$"}\n```', ["tldr"])
+    >>> read_object('<think>Hm {so}</think> Here:\n```json\n{"tldr": "$\\theta$"}\n```', ["tldr"])
     {'tldr': '$\\theta$'}
 
     Raises:

@@ -3,6 +3,7 @@
 Reads files; what they mean is for prompts.py and render/.
 """
 
+import hashlib
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,6 +25,14 @@ def folders(name: str, home: Path) -> tuple[Path, ...]:
 def sample() -> Path:
     """The file of the sample day."""
     return Path(str(files("digest"))) / "sample.jsonl"
+
+
+def fingerprint(*modules: str) -> str:
+    """A short hash of modules of ours: what was decided by one state of them needs no second look by the same."""
+    found = hashlib.sha256()
+    for module in modules:
+        found.update((Path(str(files("digest"))) / module).read_bytes())
+    return found.hexdigest()[:12]
 
 
 def read(name: str, file: str, home: Path) -> str:

@@ -82,6 +82,7 @@ def carried(edition: Edition, saved: Edition) -> Edition:
         update={
             "categories": tuple(dict.fromkeys((*saved.categories, *edition.categories))),
             "keywords": tuple(dict.fromkeys((*saved.keywords, *edition.keywords))),
+            "judged_by": "",  # a saved card stands beside a paper fetched anew
             "notes": tuple(dict.fromkeys((*saved.notes, *edition.notes))),
             "entries": (*entries, *old.values()),
             "replacements": tuple(replaced.values()),

@@ -38,11 +38,12 @@ log = logging.getLogger(__name__)
 
 LONGEST_BACKOFF = 20.0  #: seconds between two tries where the service asks for nothing
 QUICK_TRIES = 3  #: of one request, as long as nothing at all has answered
-REPLY_TOKENS = 800  #: a card's, for the limit of tokens a minute
+REPLY_TOKENS = 500  #: a card's, for the limit of tokens a minute
 NOT_THERE = "check engine.base_url (OPENAI_BASE_URL) and the network"
 LOST = "what has arrived is kept: run the same command again later"
 UNSEEN = 8  #: replies that wait in memory before the loop stands still: a kill may cost them
-SLACK = 0.25  #: of a request: what a late timer may make up for, so that the limit is used in full
+MARGIN = 1.01  #: a request that comes a moment early is refused where no burst is allowed
+LATE_TIMERS = 0.02  #: seconds that may be made up for, where that is much of the time between two requests
 
 
 class ChatEngine:
@@ -58,7 +59,7 @@ class ChatEngine:
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
         timeout_seconds: float = 120,
-        attempts: int = 6,
+        attempts: int = 8,
         patience_seconds: float = 900,
         backoff_seconds: float = 0.5,
     ) -> None:
@@ -254,7 +255,7 @@ class _Run:
             return completion
 
     async def post(self, client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> httpx2.Response:
-        task, engine = asyncio.current_task(), self.engine
+        task, engine, sent = asyncio.current_task(), self.engine, _now()
         engine.sent += 1
         self.sending.add(task)
         try:
@@ -263,10 +264,13 @@ class _Run:
         except openai.APIStatusError as error:
             engine.answered = True
             self.pace.hold(holds_back(error))
+            if is_rate_limit(error):
+                self.pace.slower(sent, holds_back(error))
             raise
         finally:
             self.sending.discard(task)
         engine.answered = True
+        self.pace.faster()
         return response
 
     def failure(self, request: Request, error: BaseException) -> EngineError:
@@ -305,14 +309,17 @@ class _Attentive(selectors.DefaultSelector):
 
 
 class Pace:
-    """Holds requests back to the limits a user gave, and to the waits a service asked for."""
+    """Holds requests back: to the limits a user gave, to the waits a service asks for, and where it says "too many"."""
 
     def __init__(self, requests_per_minute: float | None, tokens_per_minute: float | None) -> None:
-        # A limiter starts with a burst of its whole size: hence little more than one request.
-        self.requests = requests_per_minute and AsyncLimiter(1 + SLACK, (1 + SLACK) * 60 / requests_per_minute)
+        # A limiter lets its whole size out at first: hence no more than one request, and what late timers cost.
+        size = 1 + max(0.0, LATE_TIMERS * (requests_per_minute or 0) / 60 - 0.5)
+        self.requests = requests_per_minute and AsyncLimiter(size, size * MARGIN * 60 / requests_per_minute)
         size = max((tokens_per_minute or 0) / 60, 2000.0)
         self.tokens = tokens_per_minute and AsyncLimiter(size, size * 60 / tokens_per_minute)
         self.not_before = 0.0  #: in the loop's time
+        self.interval = 0.0  #: seconds between two requests, found by trial
+        self.slowed = 0.0
 
     async def __call__(self, request: Request) -> None:
         """Return when the request may be sent."""
@@ -320,12 +327,28 @@ class Pace:
             await self.tokens.acquire(min(estimated_tokens(request), self.tokens.max_rate))
         if isinstance(self.requests, AsyncLimiter):
             await self.requests.acquire()
-        while (left := self.not_before - asyncio.get_running_loop().time()) > 0:
+        while (left := self.not_before - _now()) > 0:
             await asyncio.sleep(left)
+        if self.interval:
+            self.not_before = _now() + self.interval
 
     def hold(self, seconds: float) -> None:
         """Let nothing out for so long."""
-        self.not_before = max(self.not_before, asyncio.get_running_loop().time() + seconds)
+        self.not_before = max(self.not_before, _now() + seconds)
+
+    def slower(self, sent: float, asked: float) -> None:
+        """A request sent at `sent` was one too many; those sent before the last such answer teach nothing new."""
+        if sent >= self.slowed:
+            self.interval = max(1.5 * self.interval, min(asked, 1.0) / 4, 0.01)
+            self.slowed = _now()
+
+    def faster(self) -> None:
+        """A request was taken."""
+        self.interval = 0.97 * self.interval if self.interval > 0.001 else 0.0
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _trusted(place: Endpoint) -> ssl.SSLContext:

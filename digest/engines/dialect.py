@@ -53,7 +53,8 @@ class Dialect:
             return None
         named = self._named(body, complaint)
         if named:
-            log.warning("the service does not take %s: left out from now on", ", ".join(sorted(named - self.unknown)))
+            for name in sorted(named - self.unknown):
+                log.warning("the service does not take the parameter %s: left out from now on", name)
             self.unknown |= named
             return rung
         if "response_format" not in body or FORMATS[rung] is None:

@@ -5,7 +5,7 @@ Pure, and keeps every word: never cleans, cuts or repairs. What a template print
 
 import re
 from collections.abc import Collection
-from html import escape as escape_html
+from html.entities import html5
 
 from markupsafe import Markup
 
@@ -29,7 +29,7 @@ _SIGNS = re.compile(
       | (?<=_) (?<!\w_) _*+ (?!\s)          # what could open emphasis
       | (?<=[^\s~]~) ~*+                    # what could close a deletion
       | (?P<tag> (?<=<) (?=[A-Za-z/!?]) )
-      | (?P<entity> (?<=&) (?=\#?\w+;) )
+      | (?<=&) (?=(?P<entity>\#\w+;|[A-Za-z]\w+;))
       | (?P<bracket> (?<=[\[\]]) )
     )
     """,
@@ -37,6 +37,7 @@ _SIGNS = re.compile(
 )
 # What would begin a block at the start of a line: a number of a list, or a heading, quotation, list, rule, fence.
 _START = re.compile(r"\d{1,9}(?=[.)](?:\s|$))|(?=#{1,6}(?:\s|$)|>|[-+](?:\s|$)|(?:-\s*){2,}$|=+$|~~~)")
+_ENTITY = re.compile(r"&#?\w+;")
 _MENTION = re.compile(r"(?<![A-Za-z0-9_/.])@(?=[A-Za-z0-9])")
 
 
@@ -101,8 +102,10 @@ def _inline(text: str, kept: Collection[int] = ()) -> str:
     def escaped(found: re.Match[str]) -> str:
         if found.start() in kept or (found["bracket"] is not None and found.start() not in brackets):
             return found[0]
-        if found["tag"] is not None or found["entity"] is not None:
-            return escape_html(found[0])
+        if found["entity"]:
+            return "&amp;" if found["entity"] in html5 or found["entity"][0] == "#" else "&"
+        if found["tag"] is not None:
+            return "&lt;"
         return "".join("\\" + sign for sign in found[0])
 
     return _SIGNS.sub(escaped, text)
@@ -113,7 +116,7 @@ def _with_addresses(text: str) -> str:
     kept: set[int] = set()
     for start, end in reversed(addresses(text)):
         word = text[start:].partition(" ")[0]
-        if ";" not in text[start:end] and _inline(word) != word:
+        if not _ENTITY.search(text[start:end]) and _inline(word) != word:
             text = f"{text[:start]}<{text[start:end]}>{text[end:]}"
             kept = {place + 2 for place in kept} | set(range(start, end + 2))
     return _inline(text, kept)
