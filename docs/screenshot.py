@@ -49,7 +49,7 @@ def taken(page: Path) -> bytes:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         window = browser.new_page(
-            viewport={"width": 1280, "height": 900}, device_scale_factor=1.5, color_scheme="light", locale="zh-CN"
+            viewport={"width": 1280, "height": 1020}, device_scale_factor=1.5, color_scheme="light", locale="zh-CN"
         )
         window.goto(page.as_uri())
         picture = window.screenshot(animations="disabled")
