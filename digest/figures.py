@@ -31,6 +31,9 @@ _RAISED = re.compile("[⁰¹²³⁴-⁹⁺⁻]+")
 _UNSEEN = re.compile("[①-⓿❶-➓\u00ad\u200b-\u200d\u2060]")  # marks of a list; characters of no width
 
 
+_COMMA = re.compile(r"，(?![０-９])")
+
+
 def plain(text: str) -> str:
     r"""`text` in one spelling: half-width, without TeX.
 
@@ -39,7 +42,8 @@ def plain(text: str) -> str:
     """
     # Before compatibility forms are folded, for which "10⁵" is 105.
     text = _UNSEEN.sub("", _RAISED.sub(lambda found: "^" + found[0].translate(_SUPERSCRIPTS), text))
-    text = unicodedata.normalize("NFKC", text)
+    # A Chinese comma parts two figures; folded, it would join them. Between full-width digits it may group one.
+    text = unicodedata.normalize("NFKC", _COMMA.sub(", ", text))
     for pattern, put in _SPELLINGS:
         text = pattern.sub(put, text)
     return text

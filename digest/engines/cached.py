@@ -150,9 +150,11 @@ class CachedEngine:
             yield request, kept
 
     def opened(self) -> Engine:
-        """The engine behind, made on first use."""
+        """The engine behind, made on first use; one that can hands over each reply as soon as it arrives."""
         if self._engine is None:
             self._engine = self._open()  # type: ignore[operator]
+        if hasattr(self._engine, "keep"):
+            self._engine.keep = self.keep
         return self._engine
 
     def keep(self, request: Request, answer: Answer) -> None:
@@ -182,8 +184,11 @@ class _Flow:
 
     def run(self) -> Iterator[tuple[Request, Answer]]:
         try:
-            for request, answer in self.cached.opened().run(self.misses()):
-                self.cached.keep(request, answer)
+            engine = self.cached.opened()
+            early = hasattr(engine, "keep")
+            for request, answer in engine.run(self.misses()):
+                if not early:
+                    self.cached.keep(request, answer)
                 if not isinstance(answer, Completion):
                     self.failed[request.key] = answer
                 yield request, answer

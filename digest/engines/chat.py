@@ -41,8 +41,8 @@ QUICK_TRIES = 3  #: of one request, as long as nothing at all has answered
 REPLY_TOKENS = 500  #: a card's, for the limit of tokens a minute
 NOT_THERE = "check engine.base_url (OPENAI_BASE_URL) and the network"
 LOST = "what has arrived is kept: run the same command again later"
-UNSEEN = 8  #: replies that wait in memory before the loop stands still: a kill may cost them
-MARGIN = 1.01  #: a request that comes a moment early is refused where no burst is allowed
+UNSEEN = 64  #: answers that wait in memory before the loop stands still for the caller
+MARGIN = 1.02  #: a request that comes a moment early is refused where no burst is allowed
 LATE_TIMERS = 0.02  #: seconds that may be made up for, where that is much of the time between two requests
 
 
@@ -93,6 +93,7 @@ class ChatEngine:
         self.sent = 0  #: HTTP requests so far, tries again included
         self.answered = False  #: whether the endpoint has ever said anything
         self.succeeded = False  #: whether it has ever given a completion
+        self.keep: Callable[[Request, Answer], None] | None = None  #: gets each answer the moment it arrives
         self.dialect = Dialect()
         self.ssl = _trusted(self.endpoint)
 
@@ -170,7 +171,7 @@ class _Run:
                     workers.append(asyncio.create_task(self.worker(client)))
                     await asyncio.sleep(0)  # the first request leaves before the last is written
                 done, busy = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
-                if busy:
+                if any(isinstance(worker.exception(), EngineError) for worker in done):
                     self.halted = True
                     await self.settle(busy)
             finally:
@@ -195,7 +196,10 @@ class _Run:
                 if request is None:
                     return
                 await self.pace(request)
-            self.answers.append((request, await self.answer(client, request)))
+            answer = await self.answer(client, request)
+            if self.engine.keep is not None:
+                self.engine.keep(request, answer)
+            self.answers.append((request, answer))
             if len(self.answers) >= UNSEEN:
                 self.pause()
 
@@ -320,6 +324,7 @@ class Pace:
         self.not_before = 0.0  #: in the loop's time
         self.interval = 0.0  #: seconds between two requests, found by trial
         self.slowed = 0.0
+        self.too_many = False  #: the last answer
 
     async def __call__(self, request: Request) -> None:
         """Return when the request may be sent."""
@@ -338,12 +343,15 @@ class Pace:
 
     def slower(self, sent: float, asked: float) -> None:
         """A request sent at `sent` was one too many; those sent before the last such answer teach nothing new."""
-        if sent >= self.slowed:
-            self.interval = max(1.5 * self.interval, min(asked, 1.0) / 4, 0.01)
-            self.slowed = _now()
+        alone, self.too_many = not self.too_many, True
+        if sent < self.slowed or (alone and self.requests):
+            return  # a user's limit is kept, so a single one only came a moment early
+        self.interval = max(1.5 * self.interval, min(asked, 1.0) / 4, 0.01)
+        self.slowed = _now()
 
     def faster(self) -> None:
         """A request was taken."""
+        self.too_many = False
         self.interval = 0.97 * self.interval if self.interval > 0.001 else 0.0
 
 

@@ -1,6 +1,6 @@
 """The two template environments, HTML and plain text, and the one way to fill a template.
 
-Names the file and line of every fault in a template; knows nothing of editions. A user's template is code and runs as such.
+Names the file and line of every fault in a template; knows nothing of editions. A user's template runs as code.
 """
 
 import traceback

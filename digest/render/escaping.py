@@ -1,4 +1,4 @@
-"""Strangers' text made safe for a page: addresses found by a strict rule, Markdown escaped where it would mean something.
+"""Strangers' text made safe for a page: addresses found by a strict rule, Markdown escaped where it means something.
 
 Pure, and keeps every word: never cleans, cuts or repairs. What a template prints as HTML is escaped by its environment.
 """
@@ -112,7 +112,7 @@ def _inline(text: str, kept: Collection[int] = ()) -> str:
 
 
 def _with_addresses(text: str) -> str:
-    """`text` escaped; an address stands between angle brackets where a host that links bare ones would eat an escape."""
+    """`text` escaped; an address goes between angle brackets where a host that links bare ones would eat an escape."""
     kept: set[int] = set()
     for start, end in reversed(addresses(text)):
         word = text[start:].partition(" ")[0]
@@ -165,7 +165,7 @@ def cell_link(text: str) -> str:
 
 
 def without_mentions(markdown_text: str) -> str:
-    """Markdown in which no `@name` calls a user of GitHub: a space of no width stands behind the sign, as Renovate does it.
+    """Markdown in which no `@name` calls a user of GitHub: a space of no width follows the sign, as Renovate does.
 
     >>> without_mentions("@ICLR, Pass@k")
     '@&#8203;ICLR, Pass@k'

@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..models import Edition, Entry
+from ..models import Edition, Entry, State
+
+STATES: tuple[State, ...] = ("shown", "flagged", "pending")  #: as in Tally
 
 _NOT_IN_ANCHOR = re.compile(r"\W+")
 
@@ -98,9 +100,8 @@ def groups(edition: Edition, reserved: Iterable[str] = ()) -> tuple[Group, ...]:
 
 def tally(edition: Edition) -> Tally:
     """The counts of an edition."""
-    states = Counter(entry.state for entry in edition.entries)
     crosses = sum(entry.announce_type == "cross" for entry in edition.entries)
-    return Tally(len(edition.entries) - crosses, crosses, len(edition.replacements), **states)
+    return Tally(len(edition.entries) - crosses, crosses, len(edition.replacements), *map(edition.count, STATES))
 
 
 def made(edition: Edition) -> Made:

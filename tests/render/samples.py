@@ -2,13 +2,14 @@
 
 from datetime import UTC, date, datetime
 
-from digest.models import Edition, Section
 from fakes import GOOD, card, edition, entry
+
+from digest.models import Edition, Section
 
 HOSTILE = (
     "<script>alert(1)</script> <img src=x onerror=alert(2)> ](javascript:alert(3)) [a](http://evil.example/) "
-    "![i](http://evil.example/i.png) `code` **bold** _it_ ~~gone~~ a | b \\| c &lt; &#60; {{ 7*7 }} {% raw %} </p></details> "
-    "<!-- x --> \"' onmouseover=alert(4) ]]> https://x.example/a_(b)?q=<b> " + "x" * 300
+    "![i](http://evil.example/i.png) `code` **bold** _it_ ~~gone~~ a | b \\| c &lt; &#60; {{ 7*7 }} {% raw %} "
+    "</p></details> <!-- x --> \"' onmouseover=alert(4) ]]> https://x.example/a_(b)?q=<b> " + "x" * 300
 )
 
 

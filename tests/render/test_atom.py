@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
+from fakes import card, edition, entry, origin
+
 from digest.render import Look
 from digest.render.atom import NEWEST, Atom
-from fakes import card, edition, entry, origin
 from render.conftest import Golden
 from render.samples import HOSTILE, earlier, hostile, ordinary
 

@@ -1,8 +1,9 @@
 """Numbers, anchors and counts of an edition."""
 
+from fakes import card, edition, entry, origin
+
 from digest.models import Section
 from digest.render.layout import groups, made, tally
-from fakes import card, edition, entry, origin
 from render.samples import ordinary
 
 

@@ -1,8 +1,9 @@
 """The day in Markdown: the lines a reader sees are those of the model page."""
 
+from fakes import GOOD, edition, entry
+
 from digest.render import Look
 from digest.render.markdown import Markdown
-from fakes import GOOD, edition, entry
 from render import rendered
 from render.conftest import Golden
 from render.samples import HOSTILE, earlier, hostile, ordinary

@@ -5,11 +5,11 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
+from fakes import GOOD, edition, entry
 
 from digest.models import Edition, Section
 from digest.render import Look
 from digest.render.site import Site
-from fakes import GOOD, edition, entry
 from render.conftest import Golden
 from render.samples import HOSTILE, earlier, hostile, ordinary
 

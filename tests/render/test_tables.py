@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from fakes import edition, entry
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,12 +12,12 @@ from digest.models import Edition, Section
 from digest.render import Look
 from digest.render.tables import Tables
 from digest.resources import built_in
-from fakes import edition, entry
 from render import rendered
 from render.conftest import Golden
 from render.samples import HOSTILE, earlier, hostile, moment, ordinary
 
-LOOK = Look(folders=(built_in("templates"),))
+FOLDERS = (built_in("templates"),)
+TABLES = Tables(Look(folders=FOLDERS))
 
 
 def followed(*entries: Any, title: str = "Foo", **fields: Any) -> Edition:
@@ -25,8 +26,8 @@ def followed(*entries: Any, title: str = "Foo", **fields: Any) -> Edition:
     return edition(*entries, **fields).with_sections([Section(title=title, kind="keyword", arxiv_ids=ids)])
 
 
-def pages(*editions: Edition, look: Look = LOOK) -> dict[str, str]:
-    return {page.path: page.content.decode() for page in Tables(look).whole(editions)}
+def pages(*editions: Edition, tables: Tables = TABLES) -> dict[str, str]:
+    return {page.path: page.content.decode() for page in tables.whole(editions)}
 
 
 def cells(page: str) -> list[list[str]]:
@@ -83,11 +84,11 @@ def test_a_replacement_under_a_keyword_has_its_row() -> None:
 
 def test_a_keyword_keeps_as_many_rows_as_the_look_says() -> None:
     """A limit of its own goes before the limit of all."""
-    look = Look(folders=LOOK.folders, limits={"Foo": 1}, limit=2)
+    tables = Tables(Look(folders=FOLDERS, limits={"Foo": 1}, limit=2))
     three = [entry(f"2603.0000{count}") for count in (1, 2, 3)]
 
-    assert len(cells(pages(followed(*three), look=look)["keywords.md"])) == 1
-    assert len(cells(pages(followed(*three, title="Bar"), look=look)["keywords.md"])) == 2
+    assert len(cells(pages(followed(*three), tables=tables)["keywords.md"])) == 1
+    assert len(cells(pages(followed(*three, title="Bar"), tables=tables)["keywords.md"])) == 2
 
 
 @pytest.mark.parametrize(
