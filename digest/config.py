@@ -102,6 +102,7 @@ class Config(Part):
     arxiv: Arxiv = Arxiv()
     engine: EngineSettings = EngineSettings()
     section: tuple[SectionSettings, ...] = ()
+    file: Path | None = None  #: the one that was read
     home: Path = Path()  #: where a user's prompts/ and templates/ are looked for: beside the config file
     api_key: SecretStr | None = None  #: from the environment only
 
@@ -150,14 +151,14 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     """
     path = file or Path(DEFAULT_FILE)
     table = _read(path) if file is not None or path.exists() else {}
-    for reserved in ("home", "api_key"):
+    for reserved in ("file", "home", "api_key"):
         if reserved in table:
             raise ConfigError(f"{path}: {reserved}: unknown key", hint="keys stay in the environment")
     for name in ("output", "cache"):
         if isinstance(table.get(name), str):  # beside the file that names it, wherever the command runs
             table[name] = str(path.parent / Path(table[name]).expanduser())
     _set(table, given)
-    table["home"] = path.parent
+    table |= {"home": path.parent, "file": path if path.exists() else None}
     config = _validated(table, str(path), given)
     key = environment.get(config.engine.api_key_env, "").strip()
     return config.model_copy(update={"api_key": SecretStr(key) if key else None})

@@ -141,6 +141,11 @@ class Edition(Record):
         """The entry of one replaced paper, or None."""
         return next((entry for entry in self.replacements if entry.paper.arxiv_id == arxiv_id), None)
 
+    @property
+    def has_cards(self) -> bool:
+        """Whether there is anything to read beside the abstracts; an empty edition has nothing to wait for."""
+        return not self.entries or any(entry.card for entry in self.entries)
+
     def count(self, state: State) -> int:
         """How many entries are in `state`."""
         return sum(entry.state == state for entry in self.entries)

@@ -20,7 +20,7 @@ from .engines.cached import CachedEngine, open_cache
 from .engines.recorded import RecordedEngine
 from .errors import ConfigError, EngineError, RecordError, SourceError
 from .models import Edition, Entry, Listed, Listing, Page
-from .render import Look, open_formats
+from .render import DAY_PAGES, KEYWORD_PAGES, WHOLE_PAGES, Look, open_formats
 from .selection import Rules
 from .store import Store
 
@@ -81,7 +81,7 @@ def run(config: Config, order: Order, clock: Clock, watch: Watch = unwatched) ->
             edition = summarize(config, edition, RecordedEngine(replies, cached, clock), store, watch)
         except EngineError as error:
             failure, edition = error, store.load(day) or edition
-    written = render(config, [day], watch) if edition.count("pending") < len(edition.entries) else ()
+    written = () if not edition.has_cards or _up_to_date(config, store, edition) else render(config, [day], watch)
     if failure:
         raise failure
     return Outcome(day, edition, None, cached.sent, written, time.monotonic() - began)
@@ -426,6 +426,16 @@ def render(config: Config, days: Iterable[date] | None = None, watch: Watch = un
     if damaged:
         raise damaged[0]
     return written
+
+
+def _up_to_date(config: Config, store: Store, edition: Edition) -> bool:
+    """Whether the pages of an edition, and those about all, are as new as everything they are made from."""
+    keywords = KEYWORD_PAGES if any(section.kind == "keyword" for section in edition.sections) else ()
+    own = [page.format(day=edition.announced) for page in DAY_PAGES]
+    looks = [*resources.program(config.home), *(path for path in [config.file] if path)]
+    return store.fresh(own, [store.path(edition.announced), *looks]) and store.fresh(
+        (*WHOLE_PAGES, *keywords), [*map(store.path, store.dates()), *looks]
+    )
 
 
 def _readable(store: Store) -> tuple[Sequence[Edition], Sequence[RecordError]]:

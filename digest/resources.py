@@ -4,6 +4,7 @@ Reads files; what they mean is for prompts.py and render/.
 """
 
 import hashlib
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def folders(name: str, home: Path) -> tuple[Path, ...]:
 def sample() -> Path:
     """The file of the sample day."""
     return Path(str(files("digest"))) / "sample.jsonl"
+
+
+def program(home: Path) -> Iterator[Path]:
+    """Yield every file that shapes a page: the program's modules and the templates, a user's own included."""
+    yield from Path(str(files("digest"))).rglob("*.py")
+    for folder in folders("templates", home):
+        yield from (path for path in folder.rglob("*") if path.is_file())
 
 
 def fingerprint(*modules: str) -> str:

@@ -80,6 +80,14 @@ class Store:
         text = edition.model_dump_json(by_alias=True, indent=1)
         return _replace(self.path(edition.announced), text.encode() + b"\n")
 
+    def fresh(self, pages: Iterable[str], inputs: Iterable[Path]) -> bool:
+        """Whether all `pages` are there and none is older than what it is made from."""
+        try:
+            oldest = min((self.output / page).stat().st_mtime_ns for page in pages)
+            return oldest >= max(path.stat().st_mtime_ns for path in inputs)
+        except OSError:
+            return False
+
     def write(self, pages: Iterable[Page]) -> tuple[str, ...]:
         """
         Save pages below the output folder; the paths whose bytes changed.
@@ -96,6 +104,8 @@ class Store:
             seen.add(page.path)
             if _replace(self.output / page.path, page.content):
                 changed.append(page.path)
+            else:
+                os.utime(self.output / page.path)  # it is up to date, should `fresh` ask
         return tuple(changed)
 
 

@@ -119,6 +119,20 @@ def test_a_second_run_sends_nothing_and_changes_no_byte(day: Run, home: Path, se
     assert snapshot(home) == before
 
 
+def test_a_run_makes_what_is_missing_or_older_than_its_sources(day: Run, home: Path) -> None:
+    """A page that a crash left unwritten, or a template changed since, is made again without a word to the model."""
+    before = snapshot(home)
+    (home / f"site/{DAY}/index.md").unlink()
+
+    assert "index.md" in day("run", "--papers", "day.jsonl", "--date", DAY, "--json").stdout
+    assert snapshot(home) == before
+    own = home / "templates/markdown"
+    own.mkdir(parents=True)
+    (own / "day.md.j2").write_text("mine\n", encoding="utf-8")
+    day("run", "--papers", "day.jsonl", "--date", DAY)
+    assert (home / f"site/{DAY}/index.md").read_text(encoding="utf-8") == "mine\n"
+
+
 def test_a_lost_edition_comes_back_from_the_cache(day: Run, home: Path, service: Service) -> None:
     """Without its edition the day is made again of replies that are paid for, byte for byte."""
     before = snapshot(home)

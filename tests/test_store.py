@@ -1,6 +1,7 @@
 """Editions and pages on disk: whole or not there, and old records open for ever."""
 
 import errno
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,26 @@ def test_pages_with_the_same_bytes_are_left_alone(store: Store) -> None:
     pages = [Page("index.html", b"a"), Page("2026-03-17/index.html", b"b")]
 
     assert store.write(pages) == ("index.html", "2026-03-17/index.html")
-    before = (store.output / "index.html").stat().st_mtime_ns
+    before = (store.output / "index.html").stat().st_ino
     assert store.write([pages[0], Page("2026-03-17/index.html", b"c")]) == ("2026-03-17/index.html",)
-    assert (store.output / "index.html").stat().st_mtime_ns == before
+    assert (store.output / "index.html").stat().st_ino == before
+
+
+def test_pages_are_fresh_until_what_they_are_made_from_is_newer(store: Store, tmp_path: Path) -> None:
+    """Like make: a missing page or a newer input makes them stale, writing them again makes them fresh."""
+    source = tmp_path / "source"
+    source.write_text("1")
+    assert not store.fresh(["a.html"], [source])
+
+    store.write([Page("a.html", b"a")])
+    assert store.fresh(["a.html"], [source])
+
+    later = (store.output / "a.html").stat().st_mtime + 10
+    os.utime(source, (later, later))
+    assert not store.fresh(["a.html"], [source])
+    os.utime(source, (later - 20, later - 20))
+    store.write([Page("a.html", b"a")])
+    assert store.fresh(["a.html"], [source])
 
 
 @pytest.mark.parametrize("path", ["../out.html", "/etc/out.html", "a/../../out.html"])

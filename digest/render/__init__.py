@@ -17,6 +17,10 @@ FORMATS = (
     "digest.render.tables:Tables",
     "digest.render.atom:Atom",
 )
+#: What a day and the whole always have; `{day}` is the date.
+DAY_PAGES = ("{day}/index.html", "{day}/index.md")
+WHOLE_PAGES = ("index.html", "feed.xml")
+KEYWORD_PAGES = ("keywords.md", "notice.md")  #: where an edition has keyword sections
 
 
 @dataclass(frozen=True, slots=True)
