@@ -67,8 +67,8 @@ def _take(rows: dict[str, Row], arxiv_ids: Iterable[str], papers: dict[str, Pape
 
 
 def newest(rows: Iterable[Row], limit: int) -> tuple[Row, ...]:
-    """At most `limit` rows, newest first; those of one moment by identifier, highest first."""
-    return tuple(sorted(rows, key=lambda row: (row.moment, row.paper.arxiv_id), reverse=True)[:limit])
+    """At most `limit` rows, newest first; those of one moment in the order of their section."""
+    return tuple(sorted(rows, key=lambda row: row.moment, reverse=True)[:limit])
 
 
 class Tables:

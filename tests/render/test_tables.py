@@ -41,7 +41,7 @@ def test_without_keywords_there_is_no_table() -> None:
     assert pages(earlier()) == {}
 
 
-def test_rows_come_newest_first_and_ties_by_identifier() -> None:
+def test_rows_come_newest_first_and_ties_as_in_their_section() -> None:
     """The day is that of the version, UTC; where arXiv told none, the announcement's."""
     page = pages(
         followed(
@@ -54,8 +54,8 @@ def test_rows_come_newest_first_and_ties_by_identifier() -> None:
 
     assert [row[:2] for row in cells(page)] == [
         ["Untold", "2026-03-17"],
-        ["Tie B", "2026-03-16"],
         ["Tie A", "2026-03-16"],
+        ["Tie B", "2026-03-16"],
         ["Old", "2026-03-16"],
     ]
 
