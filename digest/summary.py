@@ -109,15 +109,15 @@ def summarize(
 
 def _answers(engine: Engine, asked: Iterable[tuple[Draft, Request]]) -> Iterator[tuple[Draft, Request, Answer]]:
     """Put the questions as the engine takes them, and match what it answers."""
-    open_: dict[str, list[Draft]] = {}
+    under_way: dict[str, Draft] = {}
 
     def requests() -> Iterator[Request]:
         for draft, request in asked:
-            open_.setdefault(request.key, []).append(draft)
+            under_way[request.subject] = draft
             yield request
 
     for request, answer in engine.run(requests()):
-        yield open_[request.key].pop(0), request, answer
+        yield under_way.pop(request.subject), request, answer
 
 
 def _judged(draft: Draft, request: Request, answer: Answer, language: str) -> Draft:

@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import chain
@@ -103,7 +103,7 @@ class CachedEngine:
 
     def __init__(self, engine: Engine | Callable[[], Engine], cache: diskcache.Cache) -> None:
         """Take the engine, or what opens it when the first reply is missing: a run from disk alone imports nothing."""
-        self._engine = engine if hasattr(engine, "run") else None
+        self._engine = engine if hasattr(engine, "run") and not isinstance(engine, type) else None
         self._open = engine
         self._cache = cache
         self._passed = 0
@@ -150,21 +150,23 @@ class CachedEngine:
             yield request, kept
 
     def opened(self) -> Engine:
-        """The engine behind, made on first use; one that can hands over each reply as soon as it arrives."""
+        """The engine behind, made on first use; one that can hands over replies as they arrive."""
         if self._engine is None:
             self._engine = self._open()  # type: ignore[operator]
         if hasattr(self._engine, "keep"):
             self._engine.keep = self.keep
         return self._engine
 
-    def keep(self, request: Request, answer: Answer) -> None:
-        """Write a reply to disk, synced; a failure is not kept."""
-        self._passed += 1
-        if isinstance(answer, Completion):
-            try:
-                self._cache.set(request.key, _as_record(answer))  # type: ignore[no-untyped-call]
-            except TROUBLE as error:
-                raise _trouble(self.folder, error) from error
+    def keep(self, answers: Sequence[tuple[Request, Answer]]) -> None:
+        """Write replies to disk, all or none, and synced; failures are not kept."""
+        self._passed += len(answers)
+        try:
+            with self._cache.transact():
+                for request, answer in answers:
+                    if isinstance(answer, Completion):
+                        self._cache.set(request.key, _as_record(answer))  # type: ignore[no-untyped-call]
+        except TROUBLE as error:
+            raise _trouble(self.folder, error) from error
 
     @property
     def folder(self) -> str:
@@ -188,7 +190,7 @@ class _Flow:
             early = hasattr(engine, "keep")
             for request, answer in engine.run(self.misses()):
                 if not early:
-                    self.cached.keep(request, answer)
+                    self.cached.keep([(request, answer)])
                 if not isinstance(answer, Completion):
                     self.failed[request.key] = answer
                 yield request, answer

@@ -8,13 +8,12 @@ import logging
 import selectors
 import ssl
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import httpx2
 import openai
-from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential, wait_random
 
 from ..errors import EngineError, EngineRefused
@@ -33,17 +32,18 @@ from .faults import (
     refusal,
     worth_a_retry,
 )
+from .pace import Pace
 
 log = logging.getLogger(__name__)
 
 LONGEST_BACKOFF = 20.0  #: seconds between two tries where the service asks for nothing
 QUICK_TRIES = 3  #: of one request, as long as nothing at all has answered
-REPLY_TOKENS = 500  #: a card's, for the limit of tokens a minute
 NOT_THERE = "check engine.base_url (OPENAI_BASE_URL) and the network"
 LOST = "what has arrived is kept: run the same command again later"
-UNSEEN = 64  #: answers that wait in memory before the loop stands still for the caller
-MARGIN = 1.02  #: a request that comes a moment early is refused where no burst is allowed
-LATE_TIMERS = 0.02  #: seconds that may be made up for, where that is much of the time between two requests
+TOGETHER = 16  #: answers kept in one go where they arrive faster: a kill may cost so many
+
+
+Keep = Callable[[Sequence[tuple[Request, Answer]]], None]
 
 
 class ChatEngine:
@@ -93,7 +93,7 @@ class ChatEngine:
         self.sent = 0  #: HTTP requests so far, tries again included
         self.answered = False  #: whether the endpoint has ever said anything
         self.succeeded = False  #: whether it has ever given a completion
-        self.keep: Callable[[Request, Answer], None] | None = None  #: gets each answer the moment it arrives
+        self.keep: Keep | None = None  #: gets the answers as they arrive, some together, before they are yielded
         self.dialect = Dialect()
         self.ssl = _trusted(self.endpoint)
 
@@ -143,6 +143,7 @@ class _Run:
         self.engine = engine
         self.requests = iter(requests)
         self.loop = loop
+        self.arrived: list[tuple[Request, Answer]] = []
         self.answers: deque[tuple[Request, Answer]] = deque()
         self.gate = asyncio.Lock()
         self.pace = Pace(engine.requests_per_minute, engine.tokens_per_minute)
@@ -153,8 +154,13 @@ class _Run:
 
     def next(self, main: asyncio.Task[None]) -> tuple[Request, Answer] | None:
         """The next answer, or None at the end."""
-        if not main.done() and len(self.answers) < UNSEEN:
+        if not main.done() and len(self.answers) < 2 * self.engine.concurrency:
             self.loop.run_forever()
+        if self.arrived:
+            if self.engine.keep is not None:
+                self.engine.keep(self.arrived)
+            self.answers.extend(self.arrived)
+            self.arrived.clear()
         return self.answers.popleft() if self.answers else None
 
     def pause(self, *_: object) -> None:
@@ -169,7 +175,8 @@ class _Run:
             try:
                 for _ in range(self.engine.concurrency):
                     workers.append(asyncio.create_task(self.worker(client)))
-                    await asyncio.sleep(0)  # the first request leaves before the last is written
+                    # openai looks up the platform in a thread until the first look-up is done: let it be one.
+                    await asyncio.sleep(0 if workers[1:] else 0.005)
                 done, busy = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
                 if any(isinstance(worker.exception(), EngineError) for worker in done):
                     self.halted = True
@@ -182,10 +189,10 @@ class _Run:
             worker.result()
 
     async def settle(self, busy: set[asyncio.Task[None]]) -> None:
-        """Wait for what is in flight, since it is paid for; unless nothing has ever been given."""
+        """Wait for what is in flight, since it may be paid for."""
         for worker in busy - self.sending:
             worker.cancel()
-        if self.engine.succeeded and (flying := busy & self.sending):
+        if flying := busy & self.sending:
             await asyncio.wait(flying, timeout=self.engine.timeout_seconds)
 
     async def worker(self, client: openai.AsyncOpenAI) -> None:
@@ -196,11 +203,8 @@ class _Run:
                 if request is None:
                     return
                 await self.pace(request)
-            answer = await self.answer(client, request)
-            if self.engine.keep is not None:
-                self.engine.keep(request, answer)
-            self.answers.append((request, answer))
-            if len(self.answers) >= UNSEEN:
+            self.arrived.append((request, await self.answer(client, request)))
+            if len(self.arrived) >= TOGETHER:
                 self.pause()
 
     async def answer(self, client: openai.AsyncOpenAI, request: Request) -> Answer:
@@ -259,7 +263,7 @@ class _Run:
             return completion
 
     async def post(self, client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> httpx2.Response:
-        task, engine, sent = asyncio.current_task(), self.engine, _now()
+        task, engine, sent = asyncio.current_task(), self.engine, self.loop.time()
         engine.sent += 1
         self.sending.add(task)
         try:
@@ -269,7 +273,7 @@ class _Run:
             engine.answered = True
             self.pace.hold(holds_back(error))
             if is_rate_limit(error):
-                self.pace.slower(sent, holds_back(error))
+                self.pace.slower(sent)
             raise
         finally:
             self.sending.discard(task)
@@ -304,7 +308,7 @@ class _Attentive(selectors.DefaultSelector):
     run: _Run | None = None
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout == 0 or self.run is None or not self.run.answers:
+        if timeout == 0 or self.run is None or not (self.run.answers or self.run.arrived):
             return super().select(timeout)
         events = super().select(0)
         if not events:
@@ -312,64 +316,11 @@ class _Attentive(selectors.DefaultSelector):
         return events
 
 
-class Pace:
-    """Holds requests back: to the limits a user gave, to the waits a service asks for, and where it says "too many"."""
-
-    def __init__(self, requests_per_minute: float | None, tokens_per_minute: float | None) -> None:
-        # A limiter lets its whole size out at first: hence no more than one request, and what late timers cost.
-        size = 1 + max(0.0, LATE_TIMERS * (requests_per_minute or 0) / 60 - 0.5)
-        self.requests = requests_per_minute and AsyncLimiter(size, size * MARGIN * 60 / requests_per_minute)
-        size = max((tokens_per_minute or 0) / 60, 2000.0)
-        self.tokens = tokens_per_minute and AsyncLimiter(size, size * 60 / tokens_per_minute)
-        self.not_before = 0.0  #: in the loop's time
-        self.interval = 0.0  #: seconds between two requests, found by trial
-        self.slowed = 0.0
-        self.too_many = False  #: the last answer
-
-    async def __call__(self, request: Request) -> None:
-        """Return when the request may be sent."""
-        if isinstance(self.tokens, AsyncLimiter):
-            await self.tokens.acquire(min(estimated_tokens(request), self.tokens.max_rate))
-        if isinstance(self.requests, AsyncLimiter):
-            await self.requests.acquire()
-        while (left := self.not_before - _now()) > 0:
-            await asyncio.sleep(left)
-        if self.interval:
-            self.not_before = _now() + self.interval
-
-    def hold(self, seconds: float) -> None:
-        """Let nothing out for so long."""
-        self.not_before = max(self.not_before, _now() + seconds)
-
-    def slower(self, sent: float, asked: float) -> None:
-        """A request sent at `sent` was one too many; those sent before the last such answer teach nothing new."""
-        alone, self.too_many = not self.too_many, True
-        if sent < self.slowed or (alone and self.requests):
-            return  # a user's limit is kept, so a single one only came a moment early
-        self.interval = max(1.5 * self.interval, min(asked, 1.0) / 4, 0.01)
-        self.slowed = _now()
-
-    def faster(self) -> None:
-        """A request was taken."""
-        self.too_many = False
-        self.interval = 0.97 * self.interval if self.interval > 0.001 else 0.0
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
 def _trusted(place: Endpoint) -> ssl.SSLContext:
     """Whom to trust; nobody where no TLS is meant, since reading the certificates takes 70 ms."""
     if place.local and place.base_url.startswith("http:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx2.create_ssl_context(trust_env=not place.local)
-
-
-def estimated_tokens(request: Request) -> float:
-    """Of prompt and reply: four bytes of UTF-8 to a token, in English as in Chinese."""
-    prompt = sum(len(text.encode("utf-8", "replace")) for one in request.messages for text in one.values())
-    return prompt / 4 + REPLY_TOKENS
 
 
 class _Enough:
