@@ -7,21 +7,16 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Strict, ValidationError
 
 from .engines import ENGINES
 from .errors import ConfigError
-from .identifiers import ARCHIVES, canonical_category
+from .identifiers import canonical_category
 from .selection import Rule, Rules
 
 DEFAULT_FILE = "digest.toml"
-
-
-def _category(name: str) -> str:
-    plain = canonical_category(name.strip().removesuffix(".*"))
-    return f"{plain}.*" if plain in ARCHIVES or name.strip().endswith(".*") else plain
 
 
 def _address(url: str) -> str:
@@ -38,7 +33,7 @@ def _engine(name: str) -> str:
 
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
-Category = Annotated[str, AfterValidator(_category)]
+Category = Annotated[str, AfterValidator(canonical_category)]
 Address = Annotated[str, AfterValidator(_address)]
 Phrase = Annotated[str, Field(min_length=1)]
 
@@ -96,7 +91,7 @@ class Config(Part):
     """Everything a command needs to know, read once."""
 
     categories: tuple[Category, ...] = ()
-    language: Annotated[str, Field(pattern="^zh-Hans$")] = "zh-Hans"
+    language: Literal["zh-Hans"] = "zh-Hans"
     output: Path = Path("site")
     cache: Path = Path("cache")
     arxiv: Arxiv = Arxiv()
@@ -194,8 +189,15 @@ def _validated(table: Mapping[str, Any], file: str, given: Mapping[str, Any]) ->
         raise ConfigError("\n".join(mistakes), hint="README.md lists every key") from None
 
 
+_REASONS = {
+    "extra_forbidden": "unknown key",
+    "tuple_type": 'a list is meant, such as ["cs.CV"]',
+    "model_type": "a table is meant",
+    "missing": "is missing",
+}
+
+
 def _mistake(error: Any, file: str, given: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in error["loc"])
     place = "flag or variable" if any(key == one or key.startswith(f"{one}.") for one in given) else file
-    reason = "unknown key" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
-    return f"{place}: {key}: {reason}"
+    return f"{place}: {key}: {_REASONS.get(error['type']) or error['msg'].removeprefix('Value error, ')}"

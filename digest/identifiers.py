@@ -5,6 +5,7 @@ Pure. Knows nothing of papers, feeds or files.
 
 import re
 from collections.abc import Collection
+from difflib import get_close_matches
 from typing import NamedTuple
 
 NEW_STYLE = r"\d{4}\.\d{4,5}"
@@ -17,10 +18,37 @@ CATEGORY_PATTERN = r"^[a-z]+(?:-[a-z]+)*(?:\.(?:[A-Z]{2}|[a-z]+(?:-[a-z]+)*))?$"
 _IDENTIFIER = re.compile(rf"(?:^|[/:])(?P<base>{NEW_STYLE}|{OLD_STYLE})(?:v(?P<version>[1-9]\d*))?(?:\.pdf)?$")
 _CATEGORY = re.compile(CATEGORY_PATTERN)
 
-#: Archives that have subjects: alone they name no category. https://arxiv.org/category_taxonomy
-ARCHIVES = frozenset(
-    ("astro-ph", "cond-mat", "cs", "econ", "eess", "math", "nlin", "physics", "q-bio", "q-fin", "stat")
-)
+#: Archive -> its subjects; none: the archive is a category itself. https://arxiv.org/category_taxonomy
+TAXONOMY = {
+    archive: tuple(subjects.split())
+    for archive, subjects in {
+        "astro-ph": "CO EP GA HE IM SR",
+        "cond-mat": "dis-nn mes-hall mtrl-sci other quant-gas soft stat-mech str-el supr-con",
+        "cs": "AI AR CC CE CG CL CR CV CY DB DC DL DM DS ET FL GL GR GT HC IR IT LG LO MA MM MS NA NE NI OH OS PF PL "
+        "RO SC SD SE SI SY",
+        "econ": "EM GN TH",
+        "eess": "AS IV SP SY",
+        "gr-qc": "",
+        "hep-ex": "",
+        "hep-lat": "",
+        "hep-ph": "",
+        "hep-th": "",
+        "math": "AC AG AP AT CA CO CT CV DG DS FA GM GN GR GT HO IT KT LO MG MP NA NT OA OC PR QA RA RT SG SP ST",
+        "math-ph": "",
+        "nlin": "AO CD CG PS SI",
+        "nucl-ex": "",
+        "nucl-th": "",
+        "physics": "acc-ph ao-ph app-ph atm-clus atom-ph bio-ph chem-ph class-ph comp-ph data-an ed-ph flu-dyn gen-ph "
+        "geo-ph hist-ph ins-det med-ph optics plasm-ph pop-ph soc-ph space-ph",
+        "q-bio": "BM CB GN MN NC OT PE QM SC TO",
+        "q-fin": "CP EC GN MF PM PR RM ST TR",
+        "quant-ph": "",
+        "stat": "AP CO ME ML OT TH",
+    }.items()
+}
+_KNOWN = {f"{archive}.{subject}" for archive, subjects in TAXONOMY.items() for subject in subjects} | {
+    archive for archive, subjects in TAXONOMY.items() if not subjects
+}
 
 # Renamed and merged archives: https://arxiv.org/category_taxonomy
 _ALIASES = {"cs.SY": "eess.SY", "math.MP": "math-ph", "math.IT": "cs.IT", "math.NA": "cs.NA", "math.ST": "stat.TH"}
@@ -63,16 +91,24 @@ def is_category(text: str) -> bool:
 
 
 def canonical_category(text: str) -> str:
-    """`text` in the spelling arXiv announces under: `CS.cv` is `cs.CV`, `cs.SY` is `eess.SY`.
+    """
+    What arXiv calls what was asked for: `CS.cv` is `cs.CV`, `cs.SY` is `eess.SY`, `cs` and `cs.*` are `cs.*`.
+
+    >>> [canonical_category(name) for name in ("CS.cv", "cs.SY", "math", "HEP-TH")]
+    ['cs.CV', 'eess.SY', 'math.*', 'hep-th']
 
     Raises:
-        ValueError: `text` hasn't the form of a category.
+        ValueError: arXiv has no such category; the message names the likeliest ones.
     """
-    archive, dot, subject = text.strip().partition(".")
-    name = archive.lower() + (f".{subject.upper()}" if dot and len(subject) == 2 else dot + subject.lower())
-    if not is_category(name):
-        raise ValueError(f"{text[:40]!r} is no arXiv category")
-    return _ALIASES.get(name, name)
+    archive, _, subject = text.strip().lower().partition(".")
+    if subject in ("", "*") and TAXONOMY.get(archive):
+        return f"{archive}.*"
+    spellings = {name.lower(): name for name in _KNOWN}
+    if name := spellings.get(text.strip().lower()):
+        return _ALIASES.get(name, name)
+    close = get_close_matches(text.strip().lower(), [*spellings, *(one.partition(".")[2] for one in spellings)], n=3, cutoff=0.7)
+    likely = [name for low, name in sorted(spellings.items()) if {low, low.partition(".")[2]} & set(close)]
+    raise ValueError(f"arXiv has no category {text[:40]!r}" + (f"; {' or '.join(likely[:3])}?" if likely else ""))
 
 
 def covers(asked: Collection[str], category: str | None) -> bool:

@@ -55,6 +55,24 @@ def test_a_category_gets_arxivs_spelling(text: str, name: str) -> None:
     assert canonical_category(text) == name
 
 
+@pytest.mark.parametrize(
+    ("text", "likely"),
+    [
+        ("cs.XX", "cs."),
+        ("CV", "cs.CV"),
+        ("cs.LGG", "cs.LG"),
+        ("", "no category ''"),
+        ("cs/CV", "cs.CV"),
+        ("68T45", "68T45"),
+    ],
+)
+def test_a_category_that_arxiv_does_not_have_is_refused_with_the_likeliest(text: str, likely: str) -> None:
+    """A slip of the finger is an error with its mend, not an empty page."""
+    with pytest.raises(ValueError, match="arXiv has no category") as caught:
+        canonical_category(text)
+    assert likely in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["68T45", "I.2.7", "cs.", "", "cs/CV", "cs.CV; rm"])
 def test_classes_of_other_schemes_are_no_categories(text: str) -> None:
     """MSC and ACM classes, which old answers mix in, are not taken for categories."""
