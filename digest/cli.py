@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from . import __version__
-from .errors import ConfigError, DigestError
+from .errors import EX_TEMPFAIL, ConfigError, DigestError
 
 if TYPE_CHECKING:
     from .config import Config
@@ -36,10 +36,20 @@ class DigestGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Stopped. What was answered is kept: run the same command again to go on.", err=True)
+            ctx.exit(130)
+        except OutputError as error:
+            click.echo(f"Error: standard output: {error}", err=True)
+            ctx.exit(EX_TEMPFAIL)
         except DigestError as error:
             log.debug("traceback of the error below", exc_info=True)
             click.echo("\n  hint: ".join(filter(None, [f"Error: {error}", error.hint])), err=True)
             ctx.exit(error.exit_code)
+
+
+class OutputError(Exception):
+    """Standard output can't be written."""
 
 
 class Phrases(click.ParamType[str]):
@@ -120,8 +130,8 @@ KEYS = {
     "engine": "engine.name",
     "concurrency": "engine.concurrency",
 }
-#: environment -> config key, for what has no flag
-VARIABLES = {"DIGEST_ARXIV_API": "arxiv.api", "DIGEST_ARXIV_RSS": "arxiv.rss"}
+#: environment -> config key, for what no flag of the command takes
+VARIABLES = {"DIGEST_ARXIV_API": "arxiv.api", "DIGEST_ARXIV_RSS": "arxiv.rss", "DIGEST_MODEL": "engine.model"}
 
 
 def options(*groups: tuple[Callable[[Command], Command], ...]) -> Callable[[Command], Command]:
@@ -142,7 +152,13 @@ def options(*groups: tuple[Callable[[Command], Command], ...]) -> Callable[[Comm
 @click.version_option(__version__, prog_name="digest")
 def main() -> None:
     """ArXiv in your language, every morning: nothing missed, nothing misquoted, nothing paid twice."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, terminated)
+
+
+def terminated(*_: object) -> None:
+    """End as at Ctrl-C, with the code of a SIGTERM."""
+    click.echo("Stopped by SIGTERM. What was answered is kept: run the same command again to go on.", err=True)
+    sys.exit(143)
 
 
 @main.command()
@@ -163,8 +179,8 @@ def run(**given: Any) -> None:
     """Collect a day's papers, summarize and render them: the main job."""
     from . import pipeline
 
-    if sum(bool(given[name]) for name in ("announced", "since", "sample")) > 1:
-        raise click.UsageError("--date, --since and --sample exclude each other.")
+    exclusive(given, announced="--date", since="--since", sample="--sample")
+    exclusive(given, papers="--papers", since="--since", sample="--sample")
     config = configured(given)
     days = pipeline.since(config, given["since"], now) if given["since"] else (given["announced"],)
     if not days:
@@ -178,6 +194,12 @@ def run(**given: Any) -> None:
             missing += run_one(config, order, given)
     if given["strict"] and missing:
         click.get_current_context().exit(EX_CARDS_MISSING)
+
+
+def exclusive(given: dict[str, Any], **flags: str) -> None:
+    """Refuse a call that uses two of the flags."""
+    if len(used := [flag for name, flag in flags.items() if given[name]]) > 1:
+        raise click.UsageError(f"{' and '.join(used)} exclude each other.")
 
 
 def run_one(config: "Config", order: "Order", given: dict[str, Any]) -> int:
@@ -209,6 +231,8 @@ def regenerate(arxiv_id: str, announced: date | None, hint: str | None, undo: bo
     """Ask again for one paper, past the cache; nothing else is touched."""
     from . import pipeline, terminal
 
+    if undo and hint:
+        raise click.UsageError("--undo and --hint exclude each other.")
     config = configured(given)
     if undo:
         done = pipeline.undo(config, arxiv_id, announced=announced)
@@ -224,11 +248,14 @@ def regenerate(arxiv_id: str, announced: date | None, hint: str | None, undo: bo
 def render(announced: date | None, **given: Any) -> None:
     """Write the pages again from saved editions: of one date, or all. No network, no model."""
     from . import pipeline
+    from .terminal import counted
 
     config = configured(given)
     with progress(given) as watch:
-        written = pipeline.render(config, [announced] if announced else None, watch)
-    show(given, {"written": written}, f"{len(written)} pages changed in {config.output}")
+        written, damaged = pipeline.render(config, [announced] if announced else None, watch)
+    show(given, {"written": written}, f"{counted(len(written), 'page')} changed in {config.output}")
+    if damaged:
+        raise damaged[0]
 
 
 @main.command(name="show")
@@ -278,8 +305,8 @@ def configured(given: dict[str, Any]) -> "Config":
     )
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s")
     logging.getLogger("digest").setLevel(level)
-    settings: dict[str, Any] = {KEYS[name]: given[name] for name in KEYS if given.get(name) not in (None, ())}
-    settings |= {key: os.environ[name] for name, key in VARIABLES.items() if os.environ.get(name)}
+    settings: dict[str, Any] = {key: os.environ[name] for name, key in VARIABLES.items() if os.environ.get(name)}
+    settings |= {KEYS[name]: given[name] for name in KEYS if given.get(name) not in (None, (), "")}
     config = load(given["config_file"], settings, os.environ)
     return config.with_keywords(given.get("keywords", ()))
 
@@ -298,7 +325,12 @@ def now() -> datetime:
 
 def show(given: dict[str, Any], record: object, text: str) -> None:
     """Print a result: as one line of JSON where asked, else as text."""
-    click.echo(json.dumps(record, ensure_ascii=False, default=str) if given["as_json"] else text)
+    try:
+        click.echo(json.dumps(record, ensure_ascii=False, default=str) if given["as_json"] else text)
+    except BrokenPipeError:
+        raise  # click ends quietly
+    except OSError as error:
+        raise OutputError(error.strerror) from error
 
 
 @contextmanager

@@ -46,6 +46,8 @@ TAXONOMY = {
         "stat": "AP CO ME ML OT TH",
     }.items()
 }
+#: Archives that have subjects: alone they name no category.
+ARCHIVES = frozenset(archive for archive, subjects in TAXONOMY.items() if subjects)
 _KNOWN = {f"{archive}.{subject}" for archive, subjects in TAXONOMY.items() for subject in subjects} | {
     archive for archive, subjects in TAXONOMY.items() if not subjects
 }
@@ -101,12 +103,14 @@ def canonical_category(text: str) -> str:
         ValueError: arXiv has no such category; the message names the likeliest ones.
     """
     archive, _, subject = text.strip().lower().partition(".")
-    if subject in ("", "*") and TAXONOMY.get(archive):
+    if subject in ("", "*") and archive in ARCHIVES:
         return f"{archive}.*"
     spellings = {name.lower(): name for name in _KNOWN}
     if name := spellings.get(text.strip().lower()):
         return _ALIASES.get(name, name)
-    close = get_close_matches(text.strip().lower(), [*spellings, *(one.partition(".")[2] for one in spellings)], n=3, cutoff=0.7)
+    close = get_close_matches(
+        text.strip().lower(), [*spellings, *(one.partition(".")[2] for one in spellings)], n=3, cutoff=0.7
+    )
     likely = [name for low, name in sorted(spellings.items()) if {low, low.partition(".")[2]} & set(close)]
     raise ValueError(f"arXiv has no category {text[:40]!r}" + (f"; {' or '.join(likely[:3])}?" if likely else ""))
 

@@ -81,7 +81,11 @@ def run(config: Config, order: Order, clock: Clock, watch: Watch = unwatched) ->
             edition = summarize(config, edition, RecordedEngine(replies, cached, clock), store, watch)
         except EngineError as error:
             failure, edition = error, store.load(day) or edition
-    written = () if not edition.has_cards or _up_to_date(config, store, edition) else render(config, [day], watch)
+    written: tuple[str, ...] = ()
+    if edition.has_cards and not _up_to_date(config, store, edition):
+        written, damaged = render(config, [day], watch)
+        for other in damaged:
+            log.warning("%s; it is left out of the archive", other)
     if failure:
         raise failure
     return Outcome(day, edition, None, cached.sent, written, time.monotonic() - began)
@@ -97,6 +101,11 @@ def since(config: Config, first: date, clock: Clock) -> tuple[date, ...]:
 
 def _complete(edition: Edition | None) -> bool:
     return edition is not None and not edition.count("pending")
+
+
+def model_of(config: Config) -> str:
+    """The model to ask for; an engine without one must not answer in the name of another's."""
+    return "echo" if config.engine.name == "echo" else config.engine.model
 
 
 def _day(config: Config, order: Order, clock: Clock) -> date:
@@ -161,7 +170,10 @@ def _listing(config: Config, order: Order, day: date, rules: Rules, clock: Clock
     if order.sample:
         return JsonLines(resources.sample(), source="sample").listing(day, ())
     if order.papers:
-        return JsonLines(order.papers).listing(day, rules.categories)
+        listing = JsonLines(order.papers).listing(day, rules.categories)
+        if not listing.items:
+            raise ConfigError(f"{order.papers}: no paper of {day} in the categories asked for", hint="check --date")
+        return listing
     if not rules.categories and not rules.keywords:
         raise ConfigError(
             "nothing to collect: no category and no keyword is asked for",
@@ -248,18 +260,27 @@ def summarize(config: Config, edition: Edition, engine: Engine, store: Store, wa
     Raises:
         EngineError: the service is gone or refuses; what it answered before is saved.
     """
-    edition = _rejudged(edition, config.language)
+    edition = _rejudged(_without_echo(config, edition), config.language)
     todo = [entry for entry in edition.entries if entry.card is None]
     settled: list[Entry] = []
     try:
         watch("summarize", 0, len(todo))
-        for entry in summary.summarize(todo, engine, read_prompt(config), model=config.engine.model):
+        for entry in summary.summarize(todo, engine, read_prompt(config), model=model_of(config)):
             settled.append(entry)
             watch("summarize", len(settled), len(todo))
     finally:
         edition = edition.with_entries(settled)
         store.save(edition)
     return edition
+
+
+def _without_echo(config: Config, edition: Edition) -> Edition:
+    """The edition without the cards that no model wrote, now that one is configured."""
+    if config.engine.name == "echo":
+        return edition
+    echoed = [entry for entry in edition.entries if entry.card and entry.card.origin.engine == "echo"]
+    bare = {"card": None, "replies": (), "problems": (selection.NOT_ASKED,)}
+    return edition.with_entries(entry.model_copy(update=bare) for entry in echoed)
 
 
 def _rejudged(edition: Edition, language: str) -> Edition:
@@ -292,7 +313,7 @@ def estimate(config: Config, order: Order, clock: Clock, watch: Watch = unwatche
     edition, replies = collect(config, Store(config.output), order, day, clock, watch)
     prompt = read_prompt(config)
     asked = [
-        prompts.ask(prompt, entry.paper, model=config.engine.model)
+        prompts.ask(prompt, entry.paper, model=model_of(config))
         for entry in edition.entries
         if entry.card is None and entry.paper.arxiv_id not in replies
     ]
@@ -332,7 +353,7 @@ def regenerate(
     """
     store, holding = _holding(config, arxiv_id, announced)
     before = _entry(holding[0], arxiv_id)
-    prompt, model = read_prompt(config), config.engine.model
+    prompt, model = read_prompt(config), model_of(config)
     with _cached(config, clock) as cached:
         take = next(
             n for n in count(1) if not cached.lookup(prompts.ask(prompt, before.paper, model=model, hint=hint, take=n))
@@ -393,18 +414,24 @@ def _rewritten(
         if (entry.paper.title, entry.paper.abstract) == (before.paper.title, before.paper.abstract):
             store.save(edition.with_entries([entry.model_copy(update=changes)]))
             days.append(edition.announced)
-    return render(config, days)
+    written, _ = render(config, days)
+    return written
 
 
 # ------------------------------------------------------------------------------------------ render
 
 
-def render(config: Config, days: Iterable[date] | None = None, watch: Watch = unwatched) -> tuple[str, ...]:
+def render(
+    config: Config, days: Iterable[date] | None = None, watch: Watch = unwatched
+) -> tuple[tuple[str, ...], tuple[RecordError, ...]]:
     """
-    Write the pages of the editions of `days` (None: all) and those about all editions; the paths that changed.
+    Write the pages of the editions of `days` (None: all) and those about all editions.
+
+    Returns:
+        The paths that changed, and what is wrong with the editions that can't be read and stand on no page.
 
     Raises:
-        RecordError: an edition is damaged; the pages of all others are written.
+        ConfigError: there is no edition, or none of one of `days`.
         TemplateError: the named template line fails; pages before it are written, each whole.
     """
     store = Store(config.output)
@@ -412,6 +439,8 @@ def render(config: Config, days: Iterable[date] | None = None, watch: Watch = un
     limits = {one.title: one.limit for one in config.section}
     formats = open_formats(Look(folders=resources.folders("templates", config.home), limits=limits))
     known = set(store.dates())
+    if not known:
+        raise ConfigError(f"no edition in {config.output}", hint="digest run --category cs.CV makes one")
     wanted = known if days is None else set(days)
     if lost := wanted - known:
         raise ConfigError(f"no edition of {min(lost)} in {config.output}", hint=f"digest run --date {min(lost)}")
@@ -423,9 +452,7 @@ def render(config: Config, days: Iterable[date] | None = None, watch: Watch = un
         yield from (page for one in formats for page in one.whole(editions))
 
     written = store.write(pages())
-    if damaged:
-        raise damaged[0]
-    return written
+    return written, tuple(damaged)
 
 
 def _up_to_date(config: Config, store: Store, edition: Edition) -> bool:

@@ -50,11 +50,14 @@ class Store:
             RecordError: the file is damaged, or from a newer program.
         """
         path = self.path(announced)
+        with guarded(path):
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                return None
         try:
-            edition = read_edition(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
+            edition = read_edition(content)
+        except ValueError as error:
             raise RecordError(
                 f"{path}: {_reason(error)}",
                 hint=f"put back a good copy, or delete it and run: digest run --date {announced} (replies stay cached)",
@@ -151,9 +154,7 @@ def guarded(path: Path) -> Iterator[None]:
             raise StorageError(
                 f"{path}: {reason}", hint="make room, then run the same command again: nothing is lost"
             ) from error
-        raise ConfigError(
-            f"{path}: {reason}", hint="choose another folder with --output, or mend its permissions"
-        ) from error
+        raise ConfigError(f"{path}: {reason}", hint="choose another folder with --output, or mend this one") from error
 
 
 def _replace(path: Path, content: bytes) -> bool:

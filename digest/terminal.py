@@ -23,6 +23,16 @@ LABELS = {"tldr": "TL;DR", "motivation": "动机", "method": "方法", "result":
 MARKS = {"shown": " ", "flagged": "⚠", "pending": "…"}
 
 
+def counted(number: int, noun: str) -> str:
+    """
+    A number with its noun.
+
+    >>> counted(1, "page"), counted(594, "request")
+    ('1 page', '594 requests')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 # ------------------------------------------------------------------------------------------ run
 
 
@@ -31,14 +41,22 @@ def outcome(done: "Outcome", output: Path) -> str:
     if done.edition is None:
         return done.message or ""
     counts = report.ledger(done.edition)
-    parts = [f"{counts.announced} announced", f"{counts.shown} shown"]
+    listed = f"{counts.announced} announced" if counts.source == "feed" else counted(counts.announced, "paper")
+    parts = [listed, f"{counts.shown} shown"]
     parts += [f"{n} {word}" for n, word in ((counts.flagged, "flagged"), (counts.pending, "pending")) if n]
-    parts += [f"{done.sent} requests", f"{done.seconds:.1f} s"]
+    parts += [counted(done.sent, "request"), f"{done.seconds:.1f} s"]
     page = output / done.announced.isoformat() / "index.html"
     lines = [f"{done.announced}: {' · '.join(parts)}", str(page) if page.exists() else "no page: no card is there yet"]
-    if counts.pending:
-        lines.append(f"{counts.pending} without a card: run this again, or see `digest status`")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_mends(done.edition)])
+
+
+def _mends(edition: Edition) -> Iterator[str]:
+    """Yield what to do about cards that are missing: a service that failed may answer, a bad answer stays one."""
+    failed = sum(any(problem.startswith("engine:") for problem in entry.problems) for entry in report.missing(edition))
+    if failed:
+        yield f"{failed} without an answer: run the same command again"
+    if unusable := edition.count("pending") - failed:
+        yield f"{unusable} without a usable answer: digest regenerate ARXIV_ID asks anew; digest status says why"
 
 
 def outcome_record(done: "Outcome") -> dict[str, Any]:
@@ -52,6 +70,7 @@ def outcome_record(done: "Outcome") -> dict[str, Any]:
     return record | {
         "categories": done.edition.categories,
         "source": done.edition.source,
+        "notes": done.edition.notes,
         "requests": done.sent,
         "seconds": round(done.seconds, 3),
         "written": done.written,
@@ -62,13 +81,18 @@ def estimate(found: "Estimate") -> str:
     """What a run would take."""
     tokens = f"about {found.prompt_tokens:,} tokens in and {found.completion_tokens:,} out"
     money = "no price configured" if found.money is None else f"about {found.money:.4f} {found.currency}"
-    return f"{found.announced}: {found.papers} papers, {found.requests} requests, {tokens}, {money}"
+    return (
+        f"{found.announced}: {counted(found.papers, 'paper')}, {counted(found.requests, 'request')}, {tokens}, {money}"
+    )
 
 
 def regenerated(done: "Regenerated") -> str:
     """What a regeneration did."""
     days = ", ".join(day.isoformat() for day in done.announced)
-    lines = [f"{done.arxiv_id}: {done.entry.state} in {days} · {done.sent} requests · {len(done.written)} pages"]
+    work = f"{counted(done.sent, 'request')} · {counted(len(done.written), 'page')}"
+    lines = [f"{done.arxiv_id}: {done.entry.state} in {days} · {work}"]
+    if done.entry.card:
+        lines.append(f"  TL;DR: {done.entry.card.tldr}")
     return "\n".join([*lines, *(f"  {problem}" for problem in done.entry.problems)])
 
 
@@ -102,7 +126,9 @@ def live_progress() -> "Iterator[Watch]":
 
         def watch(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = display.add_task(stage)
+                for earlier in tasks.values():
+                    display.update(earlier, visible=False)
+                tasks[stage] = display.add_task(stage, total=None)
             display.update(tasks[stage], completed=done, total=total or None)
 
         yield watch
@@ -158,7 +184,7 @@ def status(found: "Status") -> str:
         parts += [_missing(found)]
     if found.spent:
         parts += [_spent(found)]
-    parts += [f"cache {found.cache}: {found.replies} replies, {found.cache_bytes / 1e6:.1f} MB"]
+    parts += [f"{found.replies:,} replies in {found.cache}, {found.cache_bytes / 1e6:.1f} MB"]
     parts += [f"damaged: {error}" for error in found.damaged]
     screen = Console(file=StringIO(), width=100, no_color=True, highlight=False, markup=False)
     with screen.capture() as text:
