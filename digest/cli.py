@@ -58,6 +58,9 @@ class Phrases(click.ParamType[str]):
     name = "text"
     envvar_list_splitter = ";"
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value).strip() or self.fail("a keyword has at least one letter", param, ctx)
+
 
 class Day(click.ParamType[date]):
     """A date as YYYY-MM-DD."""

@@ -35,7 +35,7 @@ Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 Category = Annotated[str, AfterValidator(canonical_category)]
 Address = Annotated[str, AfterValidator(_address)]
-Phrase = Annotated[str, Field(min_length=1)]
+Phrase = Annotated[str, Field(min_length=1, pattern=r"\w")]
 
 
 class Part(BaseModel):

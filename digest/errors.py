@@ -9,6 +9,7 @@ Holds no logic and imports nothing: every other module may raise from here.
     │   └── EngineRefused             2    fix the key, the model name or the quota
     ├── RecordError                   2    repair or delete the named file
     ├── StorageError                 75    make room, then run the same command again
+    ├── BusyError                    75    let the other run end
     └── TemplateError                 2    fix the named template line
 
 Exit 0: done, also on a day without announcements. 1: our bug, with traceback. 3: --strict and cards are missing.
@@ -56,6 +57,12 @@ class RecordError(DigestError):
 
 class StorageError(DigestError):
     """A file can't be written for want of room."""
+
+    exit_code = EX_TEMPFAIL
+
+
+class BusyError(DigestError):
+    """Another run works on the same output folder."""
 
     exit_code = EX_TEMPFAIL
 

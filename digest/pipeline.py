@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 Watch = Callable[[str, int, int], None]  #: stage, done, of how many (0: not known)
 Clock = Callable[[], datetime]  #: UTC
 
+FIRST_DAY = date(1991, 8, 14)  #: arXiv's first paper
 SAMPLE_DATE = date(2026, 1, 5)  #: of the sample day that comes with the program
 
 
@@ -68,11 +69,17 @@ def run(config: Config, order: Order, clock: Clock, watch: Watch = unwatched) ->
     Raises:
         DigestError: see errors.py; whatever was collected and answered before is kept.
     """
-    began = time.monotonic()
     day = _day(config, order, clock)
     if message := _nothing_announced(config, order, day, clock):
         return Outcome(day, None, message)
-    store = Store(config.output)
+    if config.engine.name == "chat" and Store(config.output).load(day) is None:
+        config.key()  # before arXiv is asked for anything and anything is written
+    with Store(config.output).locked():
+        return _run(config, order, day, clock, watch)
+
+
+def _run(config: Config, order: Order, day: date, clock: Clock, watch: Watch) -> Outcome:
+    began, store = time.monotonic(), Store(config.output)
     edition, replies = collect(config, store, order, day, clock, watch)
     store.save(edition)
     failure = None
@@ -95,7 +102,7 @@ def since(config: Config, first: date, clock: Clock) -> tuple[date, ...]:
     """The announcement dates from `first` to the newest that have no edition, or one with cards missing."""
     store = Store(config.output)
     newest = schedule.newest(clock(), config.arxiv.holidays)
-    days = schedule.between(first, newest, config.arxiv.holidays)
+    days = schedule.between(max(first, FIRST_DAY), newest, config.arxiv.holidays)
     return tuple(day for day in days if not _complete(store.load(day)))
 
 
@@ -120,10 +127,12 @@ def _nothing_announced(config: Config, order: Order, day: date, clock: Clock) ->
     """Why arXiv has no listing of `day`, or None."""
     if order.sample or order.papers:
         return None
+    newest = schedule.newest(clock(), config.arxiv.holidays)
+    if not FIRST_DAY <= day <= newest + timedelta(days=3650):
+        raise ConfigError(f"{day} is no date of a listing", hint=f"from {FIRST_DAY} on; the newest is {newest}")
     if not schedule.is_listing_day(day, config.arxiv.holidays):
         before, after = schedule.nearest(day, config.arxiv.holidays)
         return f"arXiv has no listing of {day:%A}, {day}; the ones around it are {before} and {after}"
-    newest = schedule.newest(clock(), config.arxiv.holidays)
     if day > newest:
         raise SourceError(
             f"the listing of {day} is not out yet; the newest is {newest}",
@@ -140,8 +149,6 @@ def collect(
 ) -> tuple[Edition, Mapping[str, str]]:
     """The arranged edition of `day`, what is on file joined by what was asked for beside it; and recorded replies."""
     saved = store.load(day)
-    if saved is None and config.engine.name == "chat":
-        config.key()  # before arXiv is asked for anything
     rules = missing_rules(config.rules, saved, again=order.refresh or order.sample or order.papers is not None)
     if saved is not None and rules is None:
         return selection.arrange(_completed(config, saved), config.rules), {}
@@ -364,7 +371,8 @@ def regenerate(
             f"{arxiv_id}: no usable card came back: {'; '.join(after.problems)}",
             hint="the card it had stays; try again",
         )
-    written = _rewritten(config, store, holding, before, after)
+    with store.locked():
+        written = _rewritten(config, store, holding, before, after)
     return Regenerated(arxiv_id, tuple(edition.announced for edition in holding), after, cached.sent, written)
 
 
@@ -383,7 +391,8 @@ def undo(config: Config, arxiv_id: str, *, announced: date | None = None) -> Reg
         update={"card": before.earlier[-1], "earlier": (*before.earlier[:-1], before.card), "problems": ()}
     )
     after = summary.rejudge(swapped, config.language)
-    written = _rewritten(config, store, holding, before, after)
+    with store.locked():
+        written = _rewritten(config, store, holding, before, after)
     return Regenerated(arxiv_id, tuple(edition.announced for edition in holding), after, 0, written)
 
 

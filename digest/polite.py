@@ -117,8 +117,7 @@ class PoliteSession:
             return again(self._try, url, check)
         except Unanswered as error:
             tries = again.statistics.get("attempt_number", 1)
-            hint = "try again later; https://status.arxiv.org says what arXiv knows of it"
-            raise SourceError(f"{_host(url)}: {error} ({tries} of {self._tries} tries)", hint=hint) from error
+            raise SourceError(f"{_host(url)}: {error} ({tries} of {self._tries} tries)", hint=_hint(url)) from error
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -244,6 +243,12 @@ def _failure(state: RetryCallState) -> Unanswered:
 def _host(url: str) -> str:
     """The host and port of an address, without name and password."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _hint(url: str) -> str:
+    if _host(url).partition(":")[0].endswith("arxiv.org"):
+        return "try again later; https://status.arxiv.org says what arXiv knows of it"
+    return "check the address, arxiv.api or arxiv.rss (DIGEST_ARXIV_API, DIGEST_ARXIV_RSS), or try again later"
 
 
 def _fact(error: Exception) -> str:

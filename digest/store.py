@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .errors import ConfigError, DigestError, RecordError, StorageError
+from .errors import BusyError, ConfigError, DigestError, RecordError, StorageError
 from .models import SCHEMA, Edition, Page
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,31 @@ class Store:
 
     def __init__(self, output: Path) -> None:
         self.output = output
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """
+        Keep every other run out of the output folder; a dead process holds nothing.
+
+        Raises:
+            BusyError: another run works on it.
+        """
+        from filelock import FileLock, Timeout
+
+        place = self.output / "editions" / ".lock"
+        with guarded(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(place, timeout=0)
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise BusyError(
+                    f"{self.output}: another run works on this folder", hint="let it end, then run this again"
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def path(self, announced: date) -> Path:
         """Where the edition of a date is saved."""

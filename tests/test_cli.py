@@ -90,9 +90,8 @@ def day(digest: Run) -> Run:
 
 
 def snapshot(home: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(home)): path.read_bytes() for path in sorted((home / "site").rglob("*")) if path.is_file()
-    }
+    files = (path for path in sorted((home / "site").rglob("*")) if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(home)): path.read_bytes() for path in files}
 
 
 def test_a_run_writes_the_record_and_every_page(day: Run, home: Path, service: Service) -> None:
@@ -142,6 +141,16 @@ def test_a_lost_edition_comes_back_from_the_cache(day: Run, home: Path, service:
 
     assert len(service.asked) == 3
     assert snapshot(home) == before
+
+
+def test_an_echo_makes_way_for_a_model(digest: Run, home: Path, service: Service) -> None:
+    """Pages looked at without a model leave no card and no reply that a model's run would take for its own."""
+    digest("run", "--papers", "day.jsonl", "--date", DAY, "--engine", "echo")
+    assert not service.asked
+
+    assert "3 requests" in digest("run", "--papers", "day.jsonl", "--date", DAY).stdout
+    record = json.loads((home / f"site/editions/{DAY}.json").read_bytes())
+    assert {one["card"]["origin"]["engine"] for one in record["entries"]} == {"chat"}
 
 
 def test_a_lost_cache_costs_no_card(day: Run, home: Path, service: Service) -> None:
@@ -247,7 +256,7 @@ def test_a_dry_run_asks_and_writes_nothing(digest: Run, home: Path, service: Ser
     assert (said["papers"], said["requests"]) == (3, 3)
     assert said["money"] > 0
     assert not service.asked
-    assert not (home / "site").exists()
+    assert not snapshot(home)
 
 
 # ------------------------------------------------------------------------------------------ what goes wrong
@@ -259,7 +268,7 @@ def test_without_a_key_the_variable_is_named(digest: Run, home: Path) -> None:
 
     assert result.exit_code == 2
     assert "OPENAI_API_KEY" in result.stderr
-    assert not (home / "site").exists()
+    assert not snapshot(home)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +308,7 @@ def test_a_date_without_listing_ends_well(digest: Run, home: Path) -> None:
 
     assert result.exit_code == 0
     assert "2026-03-13 and 2026-03-16" in result.stdout
-    assert not (home / "site").exists()
+    assert not snapshot(home)
 
 
 def test_a_date_to_come_is_too_early(digest: Run) -> None:
@@ -320,7 +329,7 @@ def test_arxiv_down_is_worth_another_try(digest: Run, home: Path) -> None:
 
     assert result.exit_code == 75
     assert "127.0.0.1" in result.stderr
-    assert not (home / "site").exists()
+    assert not snapshot(home)
 
 
 @pytest.mark.parametrize(
@@ -333,14 +342,23 @@ def test_arxiv_down_is_worth_another_try(digest: Run, home: Path) -> None:
         ("run", "--papers", "day.jsonl"),
         ("run", "--date", DAY),
         ("run", "--date", DAY, "--category", "I.2.7"),
+        ("run", "--date", "0001-01-01", "--category", "cs.CV"),
+        ("run", "--date", "9999-12-31", "--category", "cs.CV"),
+        ("run", "--date", DAY, "--category", "cs.XX"),
+        ("run", "--date", DAY, "--keyword", ""),
+        ("run", "--papers", "day.jsonl", "--date", "2026-03-16"),
+        ("run", "--papers", "day.jsonl", "--since", "2026-03-16"),
+        ("run", "--papers", "day.jsonl", "--sample"),
         ("run", "--sample", "--engine", "nosuch"),
         ("run", "--sample", "--language", "tlh"),
+        ("render",),
         ("render", "2026-01-01"),
         ("show", "2026-01-01"),
         ("show", "2603.99999"),
         ("show", "nonsense"),
         ("regenerate", "2603.99999"),
         ("regenerate", "2026-03-17"),
+        ("regenerate", "2603.00001", "--undo", "--hint", "x"),
         ("status", "--config", "none.toml"),
     ],
 )
@@ -351,7 +369,7 @@ def test_bad_input_is_one_line_and_exit_2(digest: Run, home: Path, arguments: tu
     assert result.exit_code == 2
     assert "Error: " in result.stderr
     assert "Traceback" not in result.output
-    assert not (home / "site").exists()
+    assert not snapshot(home)
 
 
 def test_a_damaged_edition_is_named_and_left_alone(day: Run, home: Path) -> None:
@@ -361,6 +379,7 @@ def test_a_damaged_edition_is_named_and_left_alone(day: Run, home: Path) -> None
     bad.write_text("{", encoding="utf-8")
     (home / f"site/{DAY}/index.html").unlink()
 
+    assert day("run", "--papers", "day.jsonl", "--date", DAY).exit_code == 0
     for command in (["render"], ["status"], ["run", "--date", "2026-03-16", "--category", "cs.CV"]):
         result = day(*command)
         assert (result.exit_code, bad.read_text()) == (2, "{")

@@ -11,7 +11,7 @@ from fakes import edition, entry
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.errors import ConfigError, DigestError, RecordError, StorageError
+from digest.errors import BusyError, ConfigError, DigestError, RecordError, StorageError
 from digest.models import Edition, Page
 from digest.store import Store, read_edition
 
@@ -157,3 +157,12 @@ def test_an_output_that_is_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="site"):
         Store(tmp_path / "site").save(edition(entry()))
     assert (tmp_path / "site").read_text() == "mine"
+
+
+def test_one_run_at_a_time_on_one_folder(store: Store) -> None:
+    """A second one is told so at once, and the folder is free again when the first one ends."""
+    with store.locked(), pytest.raises(BusyError, match="another run") as caught, Store(store.output).locked():
+        pass
+    assert caught.value.exit_code == 75
+    with store.locked():
+        pass

@@ -164,7 +164,10 @@ class _Door:
     def get(self, url: str, **_: object) -> Document:
         document = self._session.get(url, check=self._check)
         if document.status_code != 200:
-            raise SourceError(f"arXiv's search: HTTP {document.status_code}{_words(document)}")
+            raise SourceError(
+                f"arXiv's search: HTTP {document.status_code}{_words(document)}",
+                hint="check its address, arxiv.api (DIGEST_ARXIV_API)",
+            )
         return document
 
     def _check(self, document: Document) -> None:
