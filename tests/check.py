@@ -5,14 +5,17 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-STEPS = (
-    ("ruff", "format", "--check", "."),
-    ("ruff", "check", "."),
-    ("mypy",),
-    ("pytest", *sys.argv[1:]),
-)
+STEPS = (("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",), ("pytest", *sys.argv[1:]))
 
-for step in STEPS:
-    print("check:", *step, flush=True)
-    if failed := subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode:
-        sys.exit(failed)
+
+def main() -> int:
+    """The exit status of the first step that fails, else 0."""
+    for step in STEPS:
+        print("check:", *step, flush=True)
+        if failed := subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode:
+            return failed
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
