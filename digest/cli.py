@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from . import __version__
-from .errors import EX_TEMPFAIL, ConfigError, DigestError
+from .errors import EX_TEMPFAIL, ConfigError, DigestError, RecordError
 
 if TYPE_CHECKING:
     from .config import Config
@@ -118,7 +118,7 @@ SHARED = (
 )
 ENGINE = (
     click.option("--model", envvar="DIGEST_MODEL", help="Name of the model at the service."),
-    click.option("--base-url", envvar=["OPENAI_BASE_URL", "DIGEST_BASE_URL"], help="Its address, up to /v1."),
+    click.option("--base-url", envvar="OPENAI_BASE_URL", help="Its address, up to /v1."),
     click.option("--engine", envvar="DIGEST_ENGINE", help='chat, echo or "module:attribute".'),
     click.option("--concurrency", type=int, envvar="DIGEST_CONCURRENCY", help="Requests at once."),
 )
@@ -188,13 +188,19 @@ def run(**given: Any) -> None:
     days = pipeline.since(config, given["since"], now) if given["since"] else (given["announced"],)
     if not days:
         show(given, [], f"every listing date since {given['since']} has a complete edition")
-    missing = 0
+    missing, failed = 0, None
     for day in days:
         order = pipeline.Order(day, given["papers"], given["sample"], given["refresh"])
         if given["dry_run"]:
             estimate_one(config, order, given)
-        else:
+            continue
+        try:
             missing += run_one(config, order, given)
+        except RecordError as error:  # one bad file must not stand in the way of the other dates
+            log.error("%s", error)  # noqa: TRY400
+            failed = error
+    if failed:
+        raise failed
     if given["strict"] and missing:
         click.get_current_context().exit(EX_CARDS_MISSING)
 
@@ -217,10 +223,10 @@ def run_one(config: "Config", order: "Order", given: dict[str, Any]) -> int:
 
 def estimate_one(config: "Config", order: "Order", given: dict[str, Any]) -> None:
     """Print what a run for one announcement date would ask of the model service."""
-    from . import pipeline, terminal
+    from . import overview, terminal
 
     with progress(given) as watch:
-        estimate = pipeline.estimate(config, order, now, watch)
+        estimate = overview.estimate(config, order, now, watch)
     show(given, asdict(estimate), terminal.estimate(estimate))
 
 
@@ -232,16 +238,16 @@ def estimate_one(config: "Config", order: "Order", given: dict[str, Any]) -> Non
 @options(ENGINE, SHARED)
 def regenerate(arxiv_id: str, announced: date | None, hint: str | None, undo: bool, **given: Any) -> None:
     """Ask again for one paper, past the cache; nothing else is touched."""
-    from . import pipeline, terminal
+    from . import revision, terminal
 
     if undo and hint:
         raise click.UsageError("--undo and --hint exclude each other.")
     config = configured(given)
     if undo:
-        done = pipeline.undo(config, arxiv_id, announced=announced)
+        done = revision.undo(config, arxiv_id, announced=announced)
     else:
         with progress(given):
-            done = pipeline.regenerate(config, arxiv_id, now, announced=announced, hint=hint)
+            done = revision.regenerate(config, arxiv_id, now, announced=announced, hint=hint)
     show(given, terminal.regenerated_record(done), terminal.regenerated(done))
 
 
@@ -272,7 +278,9 @@ def show_command(what: date | str, **given: Any) -> None:
     config = configured(given)
     store = Store(config.output)
     days = [what] if isinstance(what, date) else list(store.holding(what))
-    edition = store.load(days[0]) if days else None
+    editions = [edition for day in days if (edition := store.load(day))]
+    with_entry = (one for one in editions if isinstance(what, str) and one.entry(what))
+    edition = next(with_entry, editions[0] if editions else None)
     if edition is None:
         raise ConfigError(f"no edition of {what} in {config.output}", hint="digest status lists the editions")
     if isinstance(what, date):
@@ -287,10 +295,10 @@ def show_command(what: date | str, **given: Any) -> None:
 @options(SHARED)
 def status(**given: Any) -> None:
     """Print what is on file: editions, missing cards and why, tokens and money, the cache."""
-    from . import pipeline, terminal
+    from . import overview, terminal
 
     config = configured(given)
-    found = pipeline.status(config)
+    found = overview.status(config)
     show(given, terminal.status_record(found), terminal.status(found))
     if found.damaged:
         raise found.damaged[0]

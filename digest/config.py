@@ -22,6 +22,8 @@ DEFAULT_FILE = "digest.toml"
 def _address(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError("an address begins with http:// or https://")
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise ValueError("a name or password does not belong into an address")
     return url.rstrip("/")
 
 
@@ -32,7 +34,7 @@ def _engine(name: str) -> str:
 
 
 Whole = Annotated[int, Strict()]
-Number = Annotated[float, Strict()]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False, le=1e9)]
 Category = Annotated[str, AfterValidator(canonical_category)]
 Address = Annotated[str, AfterValidator(_address)]
 Phrase = Annotated[str, Field(min_length=1, pattern=r"\w")]
@@ -47,7 +49,7 @@ class Part(BaseModel):
 class Arxiv(Part):
     """`[arxiv]`: how its interfaces are asked."""
 
-    delay_seconds: Annotated[Number, Field(ge=0)] = 3.0  #: between the starts of two requests; arXiv asks for 3
+    delay_seconds: Annotated[Number, Field(ge=0, le=3600)] = 3.0  #: between the starts of two requests
     page_size: Annotated[Whole, Field(ge=1, le=2000)] = 200
     timeout_seconds: Annotated[Number, Field(gt=0)] = 60.0
     holidays: tuple[date, ...] = ()  #: beside arXiv's published list
@@ -70,7 +72,7 @@ class EngineSettings(Part):
     name: Annotated[str, AfterValidator(_engine)] = "chat"
     model: Annotated[str, Field(min_length=1)] = "gpt-4o-mini"
     base_url: Address | None = None  #: none: OpenAI's own
-    api_key_env: str = "OPENAI_API_KEY"
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "OPENAI_API_KEY"
     concurrency: Annotated[Whole, Field(ge=1, le=4096)] = 16
     requests_per_minute: Annotated[Number, Field(gt=0)] | None = None
     tokens_per_minute: Annotated[Number, Field(gt=0)] | None = None

@@ -53,7 +53,14 @@ _KNOWN = {f"{archive}.{subject}" for archive, subjects in TAXONOMY.items() for s
 }
 
 # Renamed and merged archives: https://arxiv.org/category_taxonomy
-_ALIASES = {"cs.SY": "eess.SY", "math.MP": "math-ph", "math.IT": "cs.IT", "math.NA": "cs.NA", "math.ST": "stat.TH"}
+_ALIASES = {
+    "cs.NA": "math.NA",
+    "cs.SY": "eess.SY",
+    "math.IT": "cs.IT",
+    "math.MP": "math-ph",
+    "q-fin.EC": "econ.GN",
+    "stat.TH": "math.ST",
+}
 
 
 class Identifier(NamedTuple):

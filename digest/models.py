@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from .errors import EngineError
 from .identifiers import BASE_PATTERN
@@ -84,7 +84,7 @@ class Entry(Record):
     paper: Paper
     announce_type: AnnounceType
     card: Card | None = None
-    problems: tuple[str, ...] = ()  #: one line each: "result: 4.1 is not in the abstract"
+    problems: tuple[Line, ...] = ()  #: one line each: "result: 4.1 is not in the abstract"
     listed_under: tuple[str, ...] = ()  #: section titles that the source itself gives
     replies: tuple[Origin, ...] = ()  #: every reply paid for this entry, oldest first
     earlier: tuple[Card, ...] = ()  #: cards that a regeneration replaced, oldest first
@@ -122,6 +122,14 @@ class Edition(Record):
     entries: tuple[Entry, ...] = ()  #: new papers and cross-lists, each paper once
     replacements: tuple[Entry, ...] = ()  #: later versions of papers announced before
 
+    @model_validator(mode="after")
+    def _sections_name_entries(self) -> "Edition":
+        known = {entry.paper.arxiv_id for entry in self.entries}
+        for section in self.sections:
+            if unknown := set(section.arxiv_ids) - known:
+                raise ValueError(f"section {section.title!r} names {min(unknown)}, which is no entry")
+        return self
+
     def with_sections(self, sections: Iterable[Section]) -> "Edition":
         """A copy with other sections."""
         return self.model_copy(update={"sections": tuple(sections)})
@@ -140,11 +148,6 @@ class Edition(Record):
     def replacement(self, arxiv_id: str) -> Entry | None:
         """The entry of one replaced paper, or None."""
         return next((entry for entry in self.replacements if entry.paper.arxiv_id == arxiv_id), None)
-
-    @property
-    def has_cards(self) -> bool:
-        """Whether there is anything to read beside the abstracts; an empty edition has nothing to wait for."""
-        return not self.entries or any(entry.card for entry in self.entries)
 
     def count(self, state: State) -> int:
         """How many entries are in `state`."""

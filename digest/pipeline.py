@@ -9,23 +9,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import prompts, report, resources, schedule, selection, summary
+from . import prompts, resources, schedule, selection, summary
 from .config import Config
 from .engines import Engine, open_engine
 from .engines.cached import CachedEngine, open_cache
 from .engines.recorded import RecordedEngine
 from .errors import ConfigError, EngineError, RecordError, SourceError
-from .models import Edition, Entry, Listed, Listing, Page
+from .models import Edition, Entry, Listed, Listing, Page, Paper
 from .render import DAY_PAGES, KEYWORD_PAGES, WHOLE_PAGES, Look, open_formats
 from .selection import Rules
 from .store import Store
 
 if TYPE_CHECKING:
     from .polite import PoliteSession
+    from .sources.arxiv_api import ArxivApi
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ Watch = Callable[[str, int, int], None]  #: stage, done, of how many (0: not kno
 Clock = Callable[[], datetime]  #: UTC
 
 FIRST_DAY = date(1991, 8, 14)  #: arXiv's first paper
-SAMPLE_DATE = date(2026, 1, 5)  #: of the sample day that comes with the program
+SAMPLE_DATE = date(2026, 1, 4)  #: of the sample day; a Sunday, so that it is never mistaken for a listing
 
 
 def unwatched(stage: str, done: int, total: int) -> None:
@@ -69,27 +69,28 @@ def run(config: Config, order: Order, clock: Clock, watch: Watch = unwatched) ->
     Raises:
         DigestError: see errors.py; whatever was collected and answered before is kept.
     """
-    day = _day(config, order, clock)
-    if message := _nothing_announced(config, order, day, clock):
+    day = day_of(config, order, clock)
+    if message := nothing_announced(config, order, day, clock):
         return Outcome(day, None, message)
-    if config.engine.name == "chat" and Store(config.output).load(day) is None:
+    store = Store(config.output)
+    if config.engine.name == "chat" and order.papers is None and store.load(day) is None:
         config.key()  # before arXiv is asked for anything and anything is written
-    with Store(config.output).locked():
+    with store.locked():
         return _run(config, order, day, clock, watch)
 
 
 def _run(config: Config, order: Order, day: date, clock: Clock, watch: Watch) -> Outcome:
     began, store = time.monotonic(), Store(config.output)
-    edition, replies = collect(config, store, order, day, clock, watch)
+    edition, replies = collect(config, order, day, clock, watch)
     store.save(edition)
     failure = None
-    with _cached(config, clock) as cached:
+    with cached_engine(config, clock) as cached:
         try:
-            edition = summarize(config, edition, RecordedEngine(replies, cached, clock), store, watch)
+            edition = summarize(config, edition, RecordedEngine(replies, cached, clock), watch)
         except EngineError as error:
             failure, edition = error, store.load(day) or edition
     written: tuple[str, ...] = ()
-    if edition.has_cards and not _up_to_date(config, store, edition):
+    if not _up_to_date(config, store, edition):
         written, damaged = render(config, [day], watch)
         for other in damaged:
             log.warning("%s; it is left out of the archive", other)
@@ -99,15 +100,19 @@ def _run(config: Config, order: Order, day: date, clock: Clock, watch: Watch) ->
 
 
 def since(config: Config, first: date, clock: Clock) -> tuple[date, ...]:
-    """The announcement dates from `first` to the newest that have no edition, or one with cards missing."""
+    """The announcement dates from `first` to the newest that have no edition, or one that lacks what is asked for."""
     store = Store(config.output)
     newest = schedule.newest(clock(), config.arxiv.holidays)
     days = schedule.between(max(first, FIRST_DAY), newest, config.arxiv.holidays)
-    return tuple(day for day in days if not _complete(store.load(day)))
+    return tuple(day for day in days if not _complete(config, store, day))
 
 
-def _complete(edition: Edition | None) -> bool:
-    return edition is not None and not edition.count("pending")
+def _complete(config: Config, store: Store, day: date) -> bool:
+    try:
+        edition = store.load(day)
+    except RecordError:
+        return False  # its run says what is wrong
+    return bool(edition and not edition.count("pending") and selection.missing_rules(config.rules, edition) is None)
 
 
 def model_of(config: Config) -> str:
@@ -115,7 +120,7 @@ def model_of(config: Config) -> str:
     return "echo" if config.engine.name == "echo" else config.engine.model
 
 
-def _day(config: Config, order: Order, clock: Clock) -> date:
+def day_of(config: Config, order: Order, clock: Clock) -> date:
     if order.sample:
         return SAMPLE_DATE
     if order.papers and not order.announced:
@@ -123,7 +128,7 @@ def _day(config: Config, order: Order, clock: Clock) -> date:
     return order.announced or schedule.newest(clock(), config.arxiv.holidays)
 
 
-def _nothing_announced(config: Config, order: Order, day: date, clock: Clock) -> str | None:
+def nothing_announced(config: Config, order: Order, day: date, clock: Clock) -> str | None:
     """Why arXiv has no listing of `day`, or None."""
     if order.sample or order.papers:
         return None
@@ -145,13 +150,19 @@ def _nothing_announced(config: Config, order: Order, day: date, clock: Clock) ->
 
 
 def collect(
-    config: Config, store: Store, order: Order, day: date, clock: Clock, watch: Watch = unwatched
+    config: Config, order: Order, day: date, clock: Clock, watch: Watch = unwatched
 ) -> tuple[Edition, Mapping[str, str]]:
     """The arranged edition of `day`, what is on file joined by what was asked for beside it; and recorded replies."""
-    saved = store.load(day)
-    rules = missing_rules(config.rules, saved, again=order.refresh or order.sample or order.papers is not None)
-    if saved is not None and rules is None:
-        return selection.arrange(_completed(config, saved), config.rules), {}
+    saved = Store(config.output).load(day)
+    if saved is not None:
+        # An invented day is no beginning of a real one.
+        saved = None if saved.source == "sample" and not order.sample else _without_echo(config, saved)
+    if not (order.refresh or order.sample or order.papers):
+        rules = selection.missing_rules(config.rules, saved)
+        if saved is not None and rules is None:
+            return selection.arrange(_completed(config, saved), config.rules), {}
+    else:
+        rules = config.rules
     rules = rules or config.rules
     watch("collect", 0, 0)
     listing = _listing(config, order, day, rules, clock)
@@ -159,16 +170,6 @@ def collect(
     log.info("collect %s: %d papers from the %s", day, len(edition.entries), edition.source)
     edition = selection.carried(edition, saved) if saved else edition
     return selection.arrange(edition, config.rules), listing.replies
-
-
-def missing_rules(asked: Rules, saved: Edition | None, *, again: bool = False) -> Rules | None:
-    """The part of what is asked that a saved edition does not cover; None if it covers all."""
-    if again or saved is None or saved.source not in ("feed", "search"):
-        return asked
-    if not asked.categories:
-        return None if set(asked.keywords) <= set(saved.keywords) else asked
-    left = tuple(one for one in asked.categories if one not in saved.categories)
-    return Rules(categories=left, sections=asked.sections) if left else None
 
 
 def _listing(config: Config, order: Order, day: date, rules: Rules, clock: Clock) -> Listing:
@@ -200,23 +201,34 @@ def _announced(config: Config, day: date, rules: Rules, clock: Clock) -> Listing
         return api.listing(day, rules.categories, rules.keywords)
     listing = Feed(session, config.arxiv.rss).listing(day, rules.categories)
     new = [item.paper.arxiv_id for item in listing.items if not item.announce_type.startswith("replace")]
-    return complete(listing, api.papers(new))
+    return complete(listing, _known(api, new))
+
+
+def _known(api: "ArxivApi", ids: Sequence[str]) -> Mapping[str, Paper]:
+    """What the search API knows of papers that the feed announced; nothing, if it is down: the feed is what counts."""
+    try:
+        return api.papers(ids)
+    except SourceError as error:
+        log.warning("%s; going on with what the feed says", error)
+        return {}
 
 
 def _completed(config: Config, edition: Edition) -> Edition:
-    """The edition with the metadata that the search index did not have when the feed was read."""
-    bare = [entry.paper.arxiv_id for entry in edition.entries if entry.paper.submitted is None]
+    """The edition with the metadata that the search API did not give when the feed was read."""
+    bare = {entry.paper.arxiv_id: entry for entry in edition.entries if entry.paper.submitted is None}
     if edition.source != "feed" or not bare:
         return edition
     from .sources.arxiv_api import ArxivApi
-    from .sources.rss import complete
+    from .sources.rss import complete, is_about_unknown
 
-    api = ArxivApi(_session(config), config.arxiv.api)
+    known = _known(ArxivApi(_session(config), config.arxiv.api), list(bare))
     items = tuple(Listed(entry.paper, entry.announce_type) for entry in edition.entries)
-    listing = complete(Listing(edition.announced, "feed", items), api.papers(bare))
-    papers = {item.paper.arxiv_id: item.paper for item in listing.items}
-    entries = [entry.model_copy(update={"paper": papers[entry.paper.arxiv_id]}) for entry in edition.entries]
-    return edition.model_copy(update={"entries": tuple(entries), "notes": listing.notes})
+    had = {one.paper.arxiv_id: one.paper for one in items if one.paper.arxiv_id not in bare}
+    listing = complete(Listing(edition.announced, "feed", items), {**had, **known})
+    papers = {one.paper.arxiv_id: one.paper for one in listing.items}
+    entries = [entry.model_copy(update={"paper": papers[arxiv_id]}) for arxiv_id, entry in bare.items()]
+    notes = (*(note for note in edition.notes if not is_about_unknown(note)), *listing.notes)
+    return edition.with_entries(entries).model_copy(update={"notes": notes})
 
 
 def _session(config: Config) -> "PoliteSession":
@@ -229,7 +241,7 @@ def _session(config: Config) -> "PoliteSession":
 
 
 @contextmanager
-def _cached(config: Config, clock: Clock) -> Iterator[CachedEngine]:
+def cached_engine(config: Config, clock: Clock) -> Iterator[CachedEngine]:
     """The engine behind the cache of replies; it is opened when something is left to ask."""
 
     def opened() -> Engine:
@@ -237,7 +249,7 @@ def _cached(config: Config, clock: Clock) -> Iterator[CachedEngine]:
         return open_engine(
             settings.name,
             base_url=settings.base_url,
-            api_key=config.key() if settings.name == "chat" else "",
+            api_key=config.key() if settings.name == "chat" or config.api_key else "",
             concurrency=settings.concurrency,
             requests_per_minute=settings.requests_per_minute,
             tokens_per_minute=settings.tokens_per_minute,
@@ -260,14 +272,14 @@ def read_prompt(config: Config) -> prompts.Prompt:
     return prompts.Prompt(system, user, repair, config.language)
 
 
-def summarize(config: Config, edition: Edition, engine: Engine, store: Store, watch: Watch = unwatched) -> Edition:
+def summarize(config: Config, edition: Edition, engine: Engine, watch: Watch = unwatched) -> Edition:
     """
     The edition with every card that can be had; what has one is judged again and not asked for.
 
     Raises:
         EngineError: the service is gone or refuses; what it answered before is saved.
     """
-    edition = _rejudged(_without_echo(config, edition), config.language)
+    edition = _rejudged(edition, config.language)
     todo = [entry for entry in edition.entries if entry.card is None]
     settled: list[Entry] = []
     try:
@@ -277,7 +289,7 @@ def summarize(config: Config, edition: Edition, engine: Engine, store: Store, wa
             watch("summarize", len(settled), len(todo))
     finally:
         edition = edition.with_entries(settled)
-        store.save(edition)
+        Store(config.output).save(edition)
     return edition
 
 
@@ -299,134 +311,6 @@ def _rejudged(edition: Edition, language: str) -> Edition:
     return edition.with_entries(entries).model_copy(update={"judged_by": checks})
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a run would ask of the model service."""
-
-    announced: date
-    papers: int
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-    money: float | None  #: None: no price is configured
-    currency: str | None
-
-
-def estimate(config: Config, order: Order, clock: Clock, watch: Watch = unwatched) -> Estimate:
-    """What `run` would send, without sending or saving anything; arXiv is asked where it must be."""
-    day = _day(config, order, clock)
-    if _nothing_announced(config, order, day, clock):
-        return Estimate(day, 0, 0, 0, 0, None, None)
-    edition, replies = collect(config, Store(config.output), order, day, clock, watch)
-    prompt = read_prompt(config)
-    asked = [
-        prompts.ask(prompt, entry.paper, model=model_of(config))
-        for entry in edition.entries
-        if entry.card is None and entry.paper.arxiv_id not in replies
-    ]
-    with _cached(config, clock) as cached:
-        misses = cached.misses(asked)
-    tokens_in = sum(prompts.estimated_tokens(one) for one in misses)
-    tokens_out = len(misses) * prompts.REPLY_TOKENS
-    price = config.engine.price
-    money = report.cost(price, tokens_in, tokens_out) if price else None
-    currency = price.currency if price else None
-    return Estimate(day, len(edition.entries), len(misses), tokens_in, tokens_out, money, currency)
-
-
-# ------------------------------------------------------------------------------------------ regenerate
-
-
-@dataclass(frozen=True, slots=True)
-class Regenerated:
-    """What a regeneration did."""
-
-    arxiv_id: str
-    announced: tuple[date, ...]  #: the editions that hold the paper, newest first
-    entry: Entry
-    sent: int
-    written: tuple[str, ...]
-
-
-def regenerate(
-    config: Config, arxiv_id: str, clock: Clock, *, announced: date | None = None, hint: str | None = None
-) -> Regenerated:
-    """
-    Ask again for one paper, past the cache; the card it had is kept in the record.
-
-    Raises:
-        ConfigError: no edition holds the paper.
-        EngineError: no usable card came back; every edition is as it was.
-    """
-    store, holding = _holding(config, arxiv_id, announced)
-    before = _entry(holding[0], arxiv_id)
-    prompt, model = read_prompt(config), model_of(config)
-    with _cached(config, clock) as cached:
-        take = next(
-            n for n in count(1) if not cached.lookup(prompts.ask(prompt, before.paper, model=model, hint=hint, take=n))
-        )
-        (after,) = summary.summarize([before], cached, prompt, model=model, hint=hint, take=take, again=True)
-    if after.card is None or after.card == before.card:
-        raise EngineError(
-            f"{arxiv_id}: no usable card came back: {'; '.join(after.problems)}",
-            hint="the card it had stays; try again",
-        )
-    with store.locked():
-        written = _rewritten(config, store, holding, before, after)
-    return Regenerated(arxiv_id, tuple(edition.announced for edition in holding), after, cached.sent, written)
-
-
-def undo(config: Config, arxiv_id: str, *, announced: date | None = None) -> Regenerated:
-    """
-    Bring back the card that the last regeneration replaced; done twice, it changes nothing.
-
-    Raises:
-        ConfigError: no edition holds the paper, or it has no earlier card.
-    """
-    store, holding = _holding(config, arxiv_id, announced)
-    before = _entry(holding[0], arxiv_id)
-    if not before.earlier or before.card is None:
-        raise ConfigError(f"{arxiv_id}: there is no earlier card to bring back")
-    swapped = before.model_copy(
-        update={"card": before.earlier[-1], "earlier": (*before.earlier[:-1], before.card), "problems": ()}
-    )
-    after = summary.rejudge(swapped, config.language)
-    with store.locked():
-        written = _rewritten(config, store, holding, before, after)
-    return Regenerated(arxiv_id, tuple(edition.announced for edition in holding), after, 0, written)
-
-
-def _holding(config: Config, arxiv_id: str, announced: date | None) -> tuple[Store, list[Edition]]:
-    store = Store(config.output)
-    days = [announced] if announced else store.holding(arxiv_id)
-    editions = [edition for day in days if (edition := store.load(day)) and edition.entry(arxiv_id)]
-    if not editions:
-        where = f"the edition of {announced}" if announced else f"any edition in {config.output}"
-        raise ConfigError(f"{arxiv_id} is not in {where}", hint="digest status lists the editions")
-    return store, editions
-
-
-def _entry(edition: Edition, arxiv_id: str) -> Entry:
-    entry = edition.entry(arxiv_id)
-    assert entry is not None
-    return entry
-
-
-def _rewritten(
-    config: Config, store: Store, holding: Iterable[Edition], before: Entry, after: Entry
-) -> tuple[str, ...]:
-    """Put the new card into every edition that holds the same text of the paper, and write their pages."""
-    changes = {name: getattr(after, name) for name in ("card", "problems", "replies", "earlier")}
-    days = []
-    for edition in holding:
-        entry = _entry(edition, after.paper.arxiv_id)
-        if (entry.paper.title, entry.paper.abstract) == (before.paper.title, before.paper.abstract):
-            store.save(edition.with_entries([entry.model_copy(update=changes)]))
-            days.append(edition.announced)
-    written, _ = render(config, days)
-    return written
-
-
 # ------------------------------------------------------------------------------------------ render
 
 
@@ -444,7 +328,7 @@ def render(
         TemplateError: the named template line fails; pages before it are written, each whole.
     """
     store = Store(config.output)
-    editions, damaged = _readable(store)
+    editions, damaged = readable(store)
     limits = {one.title: one.limit for one in config.section}
     formats = open_formats(Look(folders=resources.folders("templates", config.home), limits=limits))
     known = set(store.dates())
@@ -474,7 +358,7 @@ def _up_to_date(config: Config, store: Store, edition: Edition) -> bool:
     )
 
 
-def _readable(store: Store) -> tuple[Sequence[Edition], Sequence[RecordError]]:
+def readable(store: Store) -> tuple[Sequence[Edition], Sequence[RecordError]]:
     """All editions that can be read, newest first, and what was wrong with the others."""
     editions, damaged = [], []
     for day in store.dates():
@@ -485,48 +369,3 @@ def _readable(store: Store) -> tuple[Sequence[Edition], Sequence[RecordError]]:
         else:
             editions.extend([edition] if edition else [])
     return editions, damaged
-
-
-# ------------------------------------------------------------------------------------------ status
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What is on file."""
-
-    editions: tuple[report.Ledger, ...]  #: newest first
-    missing: tuple[tuple[date, Entry], ...]  #: entries without a card
-    spent: tuple[report.Spent, ...]
-    price: report.Price | None
-    model: str  #: the one that `price` is for
-    currency: str | None
-    cache: Path
-    cache_bytes: int
-    replies: int  #: in the cache
-    damaged: tuple[RecordError, ...]
-
-
-def status(config: Config) -> Status:
-    """What is on file, without network; a damaged edition is told of, not stumbled over."""
-    editions, damaged = _readable(Store(config.output))
-    files = [path for path in config.cache.glob("cache.db*") if path.is_file()]
-    return Status(
-        editions=tuple(report.ledger(edition) for edition in editions),
-        missing=tuple((edition.announced, entry) for edition in editions for entry in report.missing(edition)),
-        spent=tuple(report.spent(editions)),
-        price=config.engine.price,
-        model=config.engine.model,
-        currency=config.engine.price.currency if config.engine.price else None,
-        cache=config.cache,
-        cache_bytes=sum(path.stat().st_size for path in files),
-        replies=_reply_count(config.cache) if files else 0,
-        damaged=tuple(damaged),
-    )
-
-
-def _reply_count(folder: Path) -> int:
-    cache = open_cache(folder)
-    try:
-        return len(cache)
-    finally:
-        cache.close()  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ Pure: values in, values out. Whether a paper has a card is no concern of this mo
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .identifiers import covers, is_category
 from .models import Edition, Entry, Listed, Listing, Paper, Section
@@ -70,36 +70,54 @@ def joined(items: Iterable[Listed]) -> Iterator[Entry]:
 
 def carried(edition: Edition, saved: Edition) -> Edition:
     """
-    The edition with what `saved` has paid for already.
+    The edition with what `saved` has: nothing that was announced or paid for gets lost, in whatever order it came.
 
-    Cards follow papers whose title and abstract are the same. Papers that the new listing lost are kept, and so
-    is what was asked for before.
+    A paper that the feed announced stays as it was announced; cards follow papers whose title and abstract are the
+    same, others are kept as earlier ones. What was asked for before is still asked for.
     """
+    grown = not set(saved.categories) <= set(edition.categories)  # the new listing has only what was missing
     old = {entry.paper.arxiv_id: entry for entry in saved.entries}
-    entries = [_with_card(entry, old.pop(entry.paper.arxiv_id, None)) for entry in edition.entries]
+    exact = saved.source == "feed"
+    joined_ = [_joined_entry(entry, old.pop(entry.paper.arxiv_id, None), exact) for entry in edition.entries]
+    entries = [*joined_, *old.values()]
+    if {edition.source, saved.source} <= {"feed", "search"}:
+        entries.sort(key=lambda entry: (_RANK[entry.announce_type], entry.paper.arxiv_id))
+    new = {entry.paper.arxiv_id for entry in entries}
     replaced = {entry.paper.arxiv_id: entry for entry in (*saved.replacements, *edition.replacements)}
     return edition.model_copy(
         update={
-            "categories": tuple(dict.fromkeys((*saved.categories, *edition.categories))),
-            "keywords": tuple(dict.fromkeys((*saved.keywords, *edition.keywords))),
-            "judged_by": "",  # a saved card stands beside a paper fetched anew
-            "notes": tuple(dict.fromkeys((*saved.notes, *edition.notes))),
-            "entries": (*entries, *old.values()),
-            "replacements": tuple(replaced.values()),
+            "categories": _merged(saved.categories, edition.categories),
+            "keywords": _merged(saved.keywords, edition.keywords),
+            "source": saved.source if grown else edition.source,
+            "notes": _merged(saved.notes, edition.notes) if grown else edition.notes,
+            "judged_by": "",  # a saved card may stand beside a paper fetched anew
+            "sections": (),
+            "entries": tuple(entries),
+            "replacements": tuple(one for arxiv_id, one in replaced.items() if arxiv_id not in new),
         }
     )
 
 
-def _with_card(entry: Entry, saved: Entry | None) -> Entry:
+def _merged(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _joined_entry(entry: Entry, saved: Entry | None, exact: bool) -> Entry:
+    """One paper out of two listings of its date; `exact`: the saved one is as announced."""
     if saved is None:
         return entry
+    paper = saved.paper if exact and saved.paper.submitted else entry.paper
     mine: dict[str, object] = {
+        "paper": paper,
+        "announce_type": min(entry.announce_type, saved.announce_type, key=_RANK.__getitem__),
+        "listed_under": _merged(saved.listed_under, entry.listed_under),
         "replies": saved.replies,
         "earlier": saved.earlier,
-        "announce_type": min(entry.announce_type, saved.announce_type, key=_RANK.__getitem__),
     }
-    if (saved.paper.title, saved.paper.abstract) == (entry.paper.title, entry.paper.abstract):
+    if (saved.paper.title, saved.paper.abstract) == (paper.title, paper.abstract):
         mine |= {"card": saved.card, "problems": saved.problems}
+    elif saved.card:
+        mine["earlier"] = (*saved.earlier, saved.card)
     return entry.model_copy(update=mine)
 
 
@@ -107,8 +125,11 @@ def arrange(edition: Edition, rules: Rules) -> Edition:
     """
     The edition with its entries sorted into sections: those the source gives, keywords, categories.
 
-    Every entry stands in at least one section; in a category section only once, under its primary category.
+    Every entry stands in at least one section; in a category section only once, under its primary category. A phrase
+    that arXiv was asked for on another call keeps a section of its own.
     """
+    before = (Rule(phrase, (phrase,)) for phrase in edition.keywords if phrase not in rules.keywords)
+    rules = replace(rules, sections=(*rules.sections, *before))
     free = [entry for entry in edition.entries if not entry.listed_under]
     by_keyword = list(_by_keyword(free, rules.sections))
     placed = {arxiv_id for section in by_keyword for arxiv_id in section.arxiv_ids}
@@ -148,6 +169,16 @@ def _by_category(entries: Iterable[Entry], asked: Sequence[str]) -> Iterator[Sec
 
     for category in sorted(groups, key=place):
         yield Section(title=category, kind="category", arxiv_ids=tuple(groups[category]))
+
+
+def missing_rules(asked: Rules, saved: Edition | None) -> Rules | None:
+    """The part of what is asked that a saved edition does not cover; None if it covers all."""
+    if saved is None or saved.source not in ("feed", "search"):
+        return asked
+    if not asked.categories:
+        return None if set(asked.keywords) <= set(saved.keywords) else asked
+    left = tuple(one for one in asked.categories if not covers(saved.categories, one))
+    return replace(asked, categories=left) if left else None
 
 
 def follows(paper: Paper, rule: Rule) -> bool:

@@ -65,7 +65,7 @@ class Store:
     def dates(self) -> tuple[date, ...]:
         """The announcement dates that have an edition, newest first."""
         names = (path.stem for path in self.output.glob("editions/*.json"))
-        return tuple(sorted((date.fromisoformat(name) for name in names if _DATED.match(name)), reverse=True))
+        return tuple(sorted(filter(None, map(_date, names)), reverse=True))
 
     def load(self, announced: date) -> Edition | None:
         """
@@ -82,7 +82,7 @@ class Store:
                 return None
         try:
             edition = read_edition(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RecordError(
                 f"{path}: {_reason(error)}",
                 hint=f"put back a good copy, or delete it and run: digest run --date {announced} (replies stay cached)",
@@ -90,12 +90,6 @@ class Store:
         if edition.announced != announced:
             raise RecordError(f"{path}: holds the edition of {edition.announced}", hint="rename the file")
         return edition
-
-    def editions(self) -> Iterator[Edition]:
-        """Yield all saved editions, newest first."""
-        for announced in self.dates():
-            if edition := self.load(announced):
-                yield edition
 
     def holding(self, arxiv_id: str) -> tuple[date, ...]:
         """The dates of the editions that hold a paper, newest first; reads no edition that can't."""
@@ -133,8 +127,16 @@ class Store:
             if _replace(self.output / page.path, page.content):
                 changed.append(page.path)
             else:
-                os.utime(self.output / page.path)  # it is up to date, should `fresh` ask
+                with guarded(self.output / page.path):
+                    os.utime(self.output / page.path)  # it is up to date, should `fresh` ask
         return tuple(changed)
+
+
+def _date(name: str) -> date | None:
+    try:
+        return date.fromisoformat(name) if _DATED.match(name) else None
+    except ValueError:
+        return None
 
 
 def read_edition(content: bytes) -> Edition:
@@ -149,7 +151,7 @@ def read_edition(content: bytes) -> Edition:
     except ValidationError:
         record = json.loads(content)
         version = record.get("schema") if isinstance(record, dict) else None
-        if not isinstance(version, int) or version == SCHEMA:
+        if not isinstance(version, int) or version == SCHEMA or version < 1:
             raise
         if version > SCHEMA:
             raise ValueError(f"schema {version} is newer than this program's {SCHEMA}; upgrade it") from None

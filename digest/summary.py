@@ -129,9 +129,11 @@ def _judged(draft: Draft, request: Request, answer: Answer, language: str) -> Dr
 
 def settled(draft: Draft, digest: str, answer: Answer) -> Entry:
     """The entry with the best of its tries, and a problem more if the last answer was a failure."""
-    entry, best = draft.entry, min(draft.tries, key=lambda one: one.rank, default=None)
-    problems = best.judgement.problems if best else ()
     failed = (f"engine: {answer}",) if isinstance(answer, EngineError) else ()
+    entry = draft.entry
+    # Where the repair got no answer the draft stays open: a later run has its first reply from the cache.
+    best = None if failed else min(draft.tries, key=lambda one: one.rank, default=None)
+    problems = best.judgement.problems if best else ()
     origins = [origin(one, digest) for one in draft.tries]
     changes: dict[str, Any] = {"problems": (*problems, *failed), "replies": _joined(entry.replies, origins)}
     if best and best.judgement.fields is not None:

@@ -17,7 +17,9 @@ from .models import FIELDS, Edition, Entry
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from .pipeline import Estimate, Outcome, Regenerated, Status, Watch
+    from .overview import Estimate, Status
+    from .pipeline import Outcome, Watch
+    from .revision import Revision
 
 LABELS = {"tldr": "TL;DR", "motivation": "动机", "method": "方法", "result": "结果", "conclusion": "结论"}
 MARKS = {"shown": " ", "flagged": "⚠", "pending": "…"}
@@ -86,7 +88,7 @@ def estimate(found: "Estimate") -> str:
     )
 
 
-def regenerated(done: "Regenerated") -> str:
+def regenerated(done: "Revision") -> str:
     """What a regeneration did."""
     days = ", ".join(day.isoformat() for day in done.announced)
     work = f"{counted(done.sent, 'request')} · {counted(len(done.written), 'page')}"
@@ -96,7 +98,7 @@ def regenerated(done: "Regenerated") -> str:
     return "\n".join([*lines, *(f"  {problem}" for problem in done.entry.problems)])
 
 
-def regenerated_record(done: "Regenerated") -> dict[str, Any]:
+def regenerated_record(done: "Revision") -> dict[str, Any]:
     """The same for a machine."""
     return {
         "arxiv_id": done.arxiv_id,
@@ -236,8 +238,8 @@ def _spent(found: "Status") -> "Table":
 
 
 def _money(found: "Status", one: report.Spent) -> float | None:
-    """The price is known for the configured model alone."""
-    if found.price is None or one.model != found.model:
+    """The price is known for the configured model alone, which services name with or without its date."""
+    if found.price is None or not (one.model == found.model or one.model.startswith(f"{found.model}-")):
         return None
     return report.cost(found.price, one.prompt_tokens, one.completion_tokens, one.cached_tokens)
 

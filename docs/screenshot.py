@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 from digest.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
-DAY = "2026-01-05"
+DAY = "2026-01-04"
 CATEGORIES = ("--category", "cs.CV", "--category", "cs.CL", "--category", "cs.AI", "--category", "cs.LG")
 
 

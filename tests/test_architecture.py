@@ -34,13 +34,15 @@ LAYER = {
     "summary": 7,
     "config": 8,
     "pipeline": 9,
-    "terminal": 10,
-    "cli": 11,
-    "__main__": 12,
+    "overview": 10,
+    "revision": 10,
+    "terminal": 11,
+    "cli": 12,
+    "__main__": 13,
 }
 #: modules that a family shares: its own floor
 FLOORS = {
-    "engines": {"engines", "dialect", "endpoint", "faults"},
+    "engines": {"engines", "dialect", "endpoint", "faults", "pace"},
     "sources": {"sources"},
     "render": {"render", "environment", "escaping", "layout"},
 }

@@ -201,15 +201,21 @@ def test_undo_brings_the_old_card_back(day: Run, home: Path, service: Service) -
 
 
 def test_an_unusable_regeneration_leaves_everything_as_it_was(day: Run, home: Path, service: Service) -> None:
-    """A reply without a card never takes the place of one."""
+    """A reply without a card never takes the place of one; what was paid for it is counted."""
     before = snapshot(home)
+    record = f"site/editions/{DAY}.json"
     service.fields = {"tldr": "only one field"}
 
     result = day("regenerate", "2603.00001")
 
     assert result.exit_code == 75
     assert "2603.00001" in result.stderr
-    assert snapshot(home) == before
+    after = snapshot(home)
+    old, new = json.loads(before.pop(record)), json.loads(after.pop(record))
+    assert after == before
+    assert [len(entry.pop("replies")) for entry in old["entries"]] == [1, 1, 1]
+    assert [len(entry.pop("replies")) for entry in new["entries"]] == [3, 1, 1]  # paid for, so counted
+    assert new == old
 
 
 def test_what_fails_its_checks_twice_is_marked_and_kept(digest: Run, home: Path, service: Service) -> None:
@@ -282,7 +288,7 @@ def test_without_a_key_the_variable_is_named(digest: Run, home: Path) -> None:
 def test_a_refusing_service_is_the_users_to_mend(
     digest: Run, home: Path, service: Service, status: int, error: dict[str, Any], said: str
 ) -> None:
-    """Exit 2 with one line; the collected edition is kept, so nothing is fetched again."""
+    """Exit 2 with one line; what was collected is kept and stands on the page with the reason, without cards."""
     service.status, service.error = status, error
 
     result = digest("run", "--papers", "day.jsonl", "--date", DAY)
@@ -290,8 +296,7 @@ def test_a_refusing_service_is_the_users_to_mend(
     assert result.exit_code == 2
     assert said in result.stderr
     assert "Traceback" not in result.output
-    assert (home / f"site/editions/{DAY}.json").exists()
-    assert not (home / f"site/{DAY}").exists()
+    assert (home / f"site/{DAY}/index.html").read_text(encoding="utf-8").count('data-state="pending"') == 3
 
 
 def test_a_service_that_is_not_there_is_worth_another_try(digest: Run) -> None:

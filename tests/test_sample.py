@@ -25,10 +25,10 @@ def test_a_line_is_a_valid_paper_that_nobody_takes_for_a_real_one(row: dict[str,
     assert paper.arxiv_id.startswith("0000.")
     assert paper.comment is not None
     assert paper.comment.startswith("Sample, not a paper")
-    assert row["announced"] == "2026-01-05"
+    assert row["announced"] == "2026-01-04"
     assert paper.submitted is not None
     assert paper.updated is not None
-    assert paper.submitted <= paper.updated < datetime.fromisoformat("2026-01-05T01:00:00+00:00")
+    assert paper.submitted <= paper.updated < datetime.fromisoformat("2026-01-04T01:00:00+00:00")
 
 
 def test_the_day_has_about_a_dozen_papers_each_once() -> None:

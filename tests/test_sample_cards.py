@@ -1,6 +1,7 @@
 """The recorded cards of the sample day: what a good model would reply, judged like any reply."""
 
 import json
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,12 @@ def test_a_run_over_the_recorded_day_shows_every_card(tmp_path: Path, monkeypatc
     Path("day.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
 
     result = CliRunner().invoke(
-        main, ["run", "--papers", "day.jsonl", "--date", "2026-01-05", "--engine", "echo", "--strict"]
+        main, ["run", "--papers", "day.jsonl", "--date", "2026-01-04", "--engine", "echo", "--strict"]
     )
 
     assert result.exit_code == 0, result.output
-    [edition] = Store(tmp_path / "site").editions()
+    edition = Store(tmp_path / "site").load(date(2026, 1, 4))
+    assert edition
     assert {entry.paper.arxiv_id: entry.state for entry in edition.entries} == dict.fromkeys(CARDS, "shown")
     for entry in edition.entries:
         assert entry.card

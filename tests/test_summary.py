@@ -139,12 +139,12 @@ def test_a_failed_request_is_a_problem_of_its_paper() -> None:
     assert got["2603.00002"].state == "shown"
 
 
-def test_a_failed_repair_leaves_the_doubtful_card() -> None:
-    """The first reply was paid for: it is shown with its mark, and the failure beside it."""
+def test_a_failed_repair_leaves_the_paper_open() -> None:
+    """The first reply was paid for and is on disk: a later run asks for the repair alone."""
     (got,) = summary(FakeEngine(replies(DOUBTFUL, EngineError("503: overloaded"))), pending())
 
-    assert got.state == "flagged"
-    assert got.problems == ("result: 4.1% is not in the abstract", "engine: 503: overloaded")
+    assert got.state == "pending"
+    assert got.problems == ("engine: 503: overloaded",)
     assert len(got.replies) == 1
 
 

@@ -44,11 +44,15 @@ def open_engine(name: str, **options: Any) -> Engine:
         ConfigError: no engine has that name, or its module is not installed.
     """
     module, _, attribute = ENGINES.get(name, name).partition(":")
-    if not attribute:
+    if not module or not attribute:
         known = ", ".join(sorted(ENGINES))
         raise ConfigError(f"engine.name: no engine is called {name!r}", hint=f'one of {known}, or "module:attribute"')
     try:
-        engine: Engine = getattr(import_module(module), attribute)(**options)
+        make = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"engine.name: {name!r} can't be loaded: {error}") from error
+    try:
+        engine: Engine = make(**options)
+    except TypeError as error:
+        raise ConfigError(f"engine.name: {name!r} does not take an engine's options: {error}") from error
     return engine

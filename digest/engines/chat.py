@@ -122,6 +122,7 @@ class ChatEngine:
                 run.closed = True
                 if main.done() and not main.cancelled():
                     main.exception()  # seen: an interrupt must not be told twice
+                run.hand_over()
 
     def client(self) -> openai.AsyncOpenAI:
         """A client for one event loop, with as many connections as there are slots, and no retries of its own."""
@@ -154,14 +155,19 @@ class _Run:
 
     def next(self, main: asyncio.Task[None]) -> tuple[Request, Answer] | None:
         """The next answer, or None at the end."""
-        if not main.done() and len(self.answers) < 2 * self.engine.concurrency:
+        while not main.done() and len(self.answers) < 2 * self.engine.concurrency:
             self.loop.run_forever()
-        if self.arrived:
-            if self.engine.keep is not None:
-                self.engine.keep(self.arrived)
-            self.answers.extend(self.arrived)
-            self.arrived.clear()
+            if self.answers or self.arrived:
+                break
+        self.hand_over()
         return self.answers.popleft() if self.answers else None
+
+    def hand_over(self) -> None:
+        """Have kept what has arrived; only then may the caller see it."""
+        arrived, self.arrived = self.arrived, []
+        if arrived and self.engine.keep is not None:
+            self.engine.keep(arrived)
+        self.answers.extend(arrived)
 
     def pause(self, *_: object) -> None:
         """Give the thread back to the caller, as long as there is one that waits."""
@@ -203,7 +209,8 @@ class _Run:
                 if request is None:
                     return
                 await self.pace(request)
-            self.arrived.append((request, await self.answer(client, request)))
+            answer = await self.answer(client, request)
+            self.arrived.append((request, answer))
             if len(self.arrived) >= TOGETHER:
                 self.pause()
 
@@ -271,14 +278,13 @@ class _Run:
                 response = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
         except openai.APIStatusError as error:
             engine.answered = True
-            self.pace.hold(holds_back(error))
-            if is_rate_limit(error):
-                self.pace.slower(sent)
+            if is_rate_limit(error) or holds_back(error):
+                self.pace.refused(sent, holds_back(error))
             raise
         finally:
             self.sending.discard(task)
         engine.answered = True
-        self.pace.faster()
+        self.pace.taken()
         return response
 
     def failure(self, request: Request, error: BaseException) -> EngineError:

@@ -8,9 +8,11 @@ import asyncio
 from aiolimiter import AsyncLimiter
 
 from ..models import Request
+from ..prompts import REPLY_TOKENS, estimated_tokens
 
-REPLY_TOKENS = 500  #: a card's, for the limit of tokens a minute
 MARGIN = 1.02  #: a request that comes a moment early is refused where no burst is allowed
+RECENT = 1 / 32  #: the weight of one request among those that were sent lately
+CROWDED = 0.3  #: the share of "later" among them from which it is no chance
 LATE_TIMERS = 0.02  #: seconds that may be made up for, where that is much of the time between two requests
 
 
@@ -26,41 +28,38 @@ class Pace:
         self.not_before = 0.0  #: in the loop's time
         self.interval = 0.0  #: seconds between two requests, found by trial
         self.slowed = 0.0
-        self.too_many = False  #: the last answer
+        self.crowded = 0.0  #: the share of "later" among the requests sent lately
 
     async def __call__(self, request: Request) -> None:
         """Return when the request may be sent."""
         if isinstance(self.tokens, AsyncLimiter):
-            await self.tokens.acquire(min(estimated_tokens(request), self.tokens.max_rate))
+            await self.tokens.acquire(min(estimated_tokens(request) + REPLY_TOKENS, self.tokens.max_rate))
         if isinstance(self.requests, AsyncLimiter):
             await self.requests.acquire()
         while (left := self.not_before - _now()) > 0:
             await asyncio.sleep(left)
+        self.crowded -= RECENT * self.crowded
         if self.interval:
             self.not_before = _now() + self.interval
 
-    def hold(self, seconds: float) -> None:
-        """Let nothing out for so long."""
-        self.not_before = max(self.not_before, _now() + seconds)
+    def refused(self, sent: float, asked: float) -> None:
+        """
+        The service said "later" to a request sent at `sent`, and asked for a wait of so many seconds.
 
-    def slower(self, sent: float) -> None:
-        """A request sent at `sent` was one too many; alone among others that were taken, it teaches nothing."""
-        alone, self.too_many = not self.too_many, True
-        if not alone and sent >= self.slowed:  # those sent before we slowed down teach nothing either
+        One such answer among many replies concerns its own request; several hold back all, and slow us down.
+        """
+        self.crowded += RECENT
+        if self.crowded < CROWDED:
+            return
+        self.not_before = max(self.not_before, _now() + asked)
+        if sent >= self.slowed:  # those sent before we slowed down teach nothing
             self.interval = max(1.5 * self.interval, 0.01)
             self.slowed = _now()
 
-    def faster(self) -> None:
-        """A request was taken."""
-        self.too_many = False
-        self.interval = 0.97 * self.interval if self.interval > 0.001 else 0.0
+    def taken(self) -> None:
+        """The service answered a request."""
+        self.interval = 0.9 * self.interval if self.interval > 0.001 else 0.0
 
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def estimated_tokens(request: Request) -> float:
-    """Of prompt and reply: four bytes of UTF-8 to a token, in English as in Chinese."""
-    prompt = sum(len(text.encode("utf-8", "replace")) for one in request.messages for text in one.values())
-    return prompt / 4 + REPLY_TOKENS

@@ -26,6 +26,7 @@ BUSIEST = "cs"  #: an archive that is never empty on a listing day
 
 _TYPES: tuple[AnnounceType, ...] = get_args(AnnounceType)  # in listing order
 _NAMES = {"dc": "http://purl.org/dc/elements/1.1/", "arxiv": "http://arxiv.org/schemas/atom"}
+_UNKNOWN = "arXiv's search does not know"
 _NAMED = 10  # identifiers in a note
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,11 @@ class Feed:
                 hint="https://status.arxiv.org tells of deferrals; else try again later",
             )
         return self._items(announced, names)
+
+
+def is_about_unknown(note: str) -> bool:
+    """Whether a note of `complete` says which papers are still unknown: a later completion says it anew."""
+    return note.startswith(_UNKNOWN)
 
 
 def complete(listing: Listing, known: Mapping[str, Paper]) -> Listing:
@@ -220,6 +226,6 @@ def _completed(told: Paper, known: Paper) -> Paper:
 def _unknown(ids: Sequence[str], total: int) -> str:
     rest = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
     return (
-        f"arXiv's search does not know {len(ids)} of {total} papers yet; "
+        f"{_UNKNOWN} {len(ids)} of {total} papers yet; "
         f"their comments and times are missing: {', '.join(ids[:_NAMED])}{rest}."
     )

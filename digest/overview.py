@@ -1,0 +1,93 @@
+"""What is on file and what a run would take: looks at everything and changes nothing."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from . import pipeline, prompts, report
+from .config import Config
+from .engines.cached import open_cache
+from .errors import RecordError
+from .models import Entry, Request
+from .store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run would ask of the model service."""
+
+    announced: date
+    papers: int
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    money: float | None  #: None: no price is configured
+    currency: str | None
+
+
+def estimate(
+    config: Config, order: pipeline.Order, clock: pipeline.Clock, watch: pipeline.Watch = pipeline.unwatched
+) -> Estimate:
+    """What `run` would send, without sending or saving anything; arXiv is asked where it must be."""
+    day = pipeline.day_of(config, order, clock)
+    if pipeline.nothing_announced(config, order, day, clock):
+        return Estimate(day, 0, 0, 0, 0, None, None)
+    edition, replies = pipeline.collect(config, order, day, clock, watch)
+    prompt, model = pipeline.read_prompt(config), pipeline.model_of(config)
+    todo = [one.paper for one in edition.entries if one.card is None and one.paper.arxiv_id not in replies]
+    misses = _misses(config, [prompts.ask(prompt, paper, model=model) for paper in todo], clock)
+    tokens_in = sum(map(prompts.estimated_tokens, misses))
+    tokens_out = len(misses) * prompts.REPLY_TOKENS
+    price = config.engine.price
+    money = report.cost(price, tokens_in, tokens_out) if price else None
+    currency = price.currency if price else None
+    return Estimate(day, len(edition.entries), len(misses), tokens_in, tokens_out, money, currency)
+
+
+def _misses(config: Config, asked: list[Request], clock: pipeline.Clock) -> list[Request]:
+    if not (config.cache / "cache.db").exists():
+        return asked
+    with pipeline.cached_engine(config, clock) as cached:
+        return cached.misses(asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is on file."""
+
+    editions: tuple[report.Ledger, ...]  #: newest first
+    missing: tuple[tuple[date, Entry], ...]  #: entries without a card
+    spent: tuple[report.Spent, ...]
+    price: report.Price | None
+    model: str  #: the one that `price` is for
+    currency: str | None
+    cache: Path
+    cache_bytes: int
+    replies: int  #: in the cache
+    damaged: tuple[RecordError, ...]
+
+
+def status(config: Config) -> Status:
+    """What is on file, without network; a damaged edition is told of, not stumbled over."""
+    editions, damaged = pipeline.readable(Store(config.output))
+    files = [path for path in config.cache.glob("cache.db*") if path.is_file()]
+    return Status(
+        editions=tuple(report.ledger(edition) for edition in editions),
+        missing=tuple((edition.announced, entry) for edition in editions for entry in report.missing(edition)),
+        spent=tuple(report.spent(editions)),
+        price=config.engine.price,
+        model=config.engine.model,
+        currency=config.engine.price.currency if config.engine.price else None,
+        cache=config.cache,
+        cache_bytes=sum(path.stat().st_size for path in files),
+        replies=_reply_count(config.cache) if files else 0,
+        damaged=tuple(damaged),
+    )
+
+
+def _reply_count(folder: Path) -> int:
+    cache = open_cache(folder)
+    try:
+        return len(cache)
+    finally:
+        cache.close()  # type: ignore[no-untyped-call]
