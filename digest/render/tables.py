@@ -40,6 +40,7 @@ class Gathered:
     """What the editions say, read once from newest to oldest."""
 
     updated: date | None = None  #: of the newest edition
+    followed: frozenset[str] = frozenset()  #: the keywords of the newest edition that has any
     rows: dict[str, dict[str, Row]] = field(default_factory=dict)  #: keyword -> arxiv_id -> newest version
 
 
@@ -53,9 +54,10 @@ def gather(editions: Iterable[Edition]) -> Gathered:
     for edition in editions:
         found.updated = max(found.updated or edition.announced, edition.announced)
         papers = {entry.paper.arxiv_id: entry.paper for entry in (*edition.replacements, *edition.entries)}
-        for section in edition.sections:
-            if section.kind == "keyword":
-                _take(found.rows.setdefault(section.title, {}), section.arxiv_ids, papers, edition.announced)
+        sections = [section for section in edition.sections if section.kind == "keyword"]
+        found.followed = found.followed or frozenset(section.title for section in sections)
+        for section in sections:
+            _take(found.rows.setdefault(section.title, {}), section.arxiv_ids, papers, edition.announced)
     return found
 
 
@@ -86,7 +88,13 @@ class Tables:
         """Yield both files, or nothing where no edition has a section of a keyword."""
         found = gather(editions)
         limits = {title: self._limits.get(title, self._limit) for title in found.rows}
-        tables = [Table(title, newest(rows.values(), limits[title])) for title, rows in found.rows.items()]
+        # A keyword that was renamed or only tried is in old editions for ever, but no longer followed.
+        followed = found.followed | set(self._limits)
+        tables = [
+            Table(title, newest(rows.values(), limits[title]))
+            for title, rows in found.rows.items()
+            if title in followed
+        ]
         short = [Table(table.title, table.rows[:NEWEST]) for table in tables]
         if tables:
             yield self._page("keywords.md", tables=tables, updated=found.updated, most=max(limits.values()))

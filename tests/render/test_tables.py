@@ -41,6 +41,18 @@ def test_without_keywords_there_is_no_table() -> None:
     assert pages(earlier()) == {}
 
 
+def test_a_keyword_no_longer_followed_has_no_table() -> None:
+    """A keyword that was renamed or only tried goes with the next edition that has keywords, unless it is configured."""
+    old = followed(entry("2603.00001"), title="Tried once", announced=date(2026, 3, 16))
+    new = followed(entry("2603.00002"), title="Foo")
+    plain = edition(entry("2603.00003"), announced=date(2026, 3, 18))
+
+    assert "Tried once" not in pages(plain, new, old)["keywords.md"]
+    assert "Tried once" in pages(plain, old)["keywords.md"]
+    configured = Tables(Look(folders=FOLDERS, limits={"Tried once": 5}))
+    assert "## Tried once" in pages(new, old, tables=configured)["keywords.md"]
+
+
 def test_rows_come_newest_first_and_ties_as_in_their_section() -> None:
     """The day is that of the version, UTC; where arXiv told none, the announcement's."""
     page = pages(
