@@ -42,7 +42,7 @@ def test_without_keywords_there_is_no_table() -> None:
 
 
 def test_a_keyword_no_longer_followed_has_no_table() -> None:
-    """A keyword that was renamed or only tried goes with the next edition that has keywords, unless it is configured."""
+    """One that was renamed or only tried goes with the next edition that has keywords, unless it is configured."""
     old = followed(entry("2603.00001"), title="Tried once", announced=date(2026, 3, 16))
     new = followed(entry("2603.00002"), title="Foo")
     plain = edition(entry("2603.00003"), announced=date(2026, 3, 18))
