@@ -3,14 +3,12 @@
 A command parses, calls one function and prints one result. Heavy imports happen on use, so that --help is quick.
 """
 
-import json
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -223,6 +221,8 @@ def run_one(config: "Config", order: "Order", given: dict[str, Any]) -> int:
 
 def estimate_one(config: "Config", order: "Order", given: dict[str, Any]) -> None:
     """Print what a run for one announcement date would ask of the model service."""
+    from dataclasses import asdict
+
     from . import overview, terminal
 
     with progress(given) as watch:
@@ -336,6 +336,8 @@ def now() -> datetime:
 
 def show(given: dict[str, Any], record: object, text: str) -> None:
     """Print a result: as one line of JSON where asked, else as text."""
+    import json
+
     try:
         click.echo(json.dumps(record, ensure_ascii=False, default=str) if given["as_json"] else text)
     except BrokenPipeError:
