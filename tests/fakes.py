@@ -114,3 +114,8 @@ class FakeEngine:
         for request in requests:
             self.asked.append(request)
             yield request, self.answer(request)
+
+
+def opened(**options: Any) -> FakeEngine:
+    """What an engine named "fakes:opened" is; a test puts its own in this place."""
+    return FakeEngine()

@@ -1,0 +1,740 @@
+"""What a run collects, keeps and asks again: the stages over a fake arXiv on loopback and a fake model."""
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import fakes
+import pytest
+from fakes import FakeEngine, card, completion, entry, origin, paper, reply
+from fakes import edition as edition_of
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_httpserver import HTTPServer
+from sources.documents import atom, index, parameters, rss, rss_item
+from werkzeug import Request as Asked
+from werkzeug import Response
+
+from digest import config as configs
+from digest import pipeline, selection
+from digest.config import Config
+from digest.errors import BusyError, ConfigError, EngineError, SourceError
+from digest.identifiers import covers
+from digest.models import AnnounceType, Answer, Edition, Entry, Listed, Listing, Paper, Request
+from digest.pipeline import Order
+from digest.selection import Rule, Rules, carried, missing_rules
+from digest.store import Store
+
+DAY = date(2026, 3, 17)
+SUBMITTED = datetime(2026, 3, 16, 12, tzinfo=UTC)  #: in the window of DAY
+SPENT = (origin(key="spent"),)
+
+
+def today() -> datetime:
+    """Noon in New York on DAY: the feed shows its listing."""
+    return datetime(2026, 3, 17, 16, tzinfo=UTC)
+
+
+def later() -> datetime:
+    """Three days on: the feed has moved on."""
+    return datetime(2026, 3, 20, 16, tzinfo=UTC)
+
+
+def submitted(arxiv_id: str, category: str = "cs.CV", *others: str, **fields: Any) -> Paper:
+    times = {"submitted": SUBMITTED, "updated": SUBMITTED}
+    return paper(arxiv_id, **{"categories": (category, *others), "comment": "12 pages", **times, **fields})
+
+
+A = submitted("2603.00001", title="Foo", abstract="Foo is a gated attention.")
+B = submitted("2603.00002", "cs.CL", "cs.CV", title="Bar", abstract="Bar is another gated attention.")
+C = submitted("2603.00003", "cs.CL", title="Baz", abstract="Baz finds organs in medical images.")
+
+
+class Arxiv:
+    """arXiv's search and feed on loopback: holds papers, remembers what it was asked, and can be down."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.papers: list[Paper] = [A, B, C]
+        self.unknown: set[str] = set()  #: to the search, not to the feed
+        self.down: set[str] = set()  #: "search", "feed"
+        self.searched: list[dict[str, str]] = []
+        self.fed: list[str] = []
+        self.api, self.rss = server.url_for("/api/query"), server.url_for("")
+        server.expect_request("/api/query").respond_with_handler(self.search)
+        server.expect_request(re.compile("^/rss/")).respond_with_handler(self.feed)
+
+    def search(self, asked: Asked) -> Response:
+        self.searched.append(parameters(asked.url))
+        query = self.searched[-1].get("search_query", "")
+        categories, phrases = re.findall(r"cat:([\w.*-]+)", query), re.findall(r'abs:"([^"]+)"', query)
+        found = [
+            one
+            for one in self.papers
+            if one.arxiv_id not in self.unknown
+            and (not categories or any(covers(categories, name) for name in one.categories))
+            and (not phrases or any(phrase in one.abstract for phrase in phrases))
+        ]
+        content = index(*found)(asked.url) if found else atom([])
+        return Response(content if isinstance(content, bytes) else b"", 503 if "search" in self.down else 200)
+
+    def feed(self, asked: Asked) -> Response:
+        self.fed.append(asked.path)
+        names = asked.path.removeprefix("/rss/").split("+")
+        items = [
+            rss_item(one, "new" if covers(names, one.primary_category) else "cross")
+            for one in self.papers
+            if any(covers(names, name) for name in one.categories)
+        ]
+        return Response(rss(DAY, *items), 503 if "feed" in self.down else 200)
+
+    @property
+    def queries(self) -> list[str]:
+        """What the search was asked for; empty where it was asked by identifiers."""
+        return [one.get("search_query", "").partition(" AND ")[0] for one in self.searched]
+
+    def forget(self) -> None:
+        self.searched, self.fed = [], []
+
+    @property
+    def was_asked(self) -> bool:
+        return bool(self.searched or self.fed)
+
+
+@pytest.fixture
+def arxiv(httpserver: HTTPServer) -> Arxiv:
+    return Arxiv(httpserver)
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    engine = FakeEngine()
+    monkeypatch.setattr(fakes, "opened", lambda **options: engine)
+    return engine
+
+
+@pytest.fixture
+def site(arxiv: Arxiv, model: FakeEngine, tmp_path: Path) -> Config:
+    """cs.CV of the fake arXiv, with the fake model."""
+    (tmp_path / "digest.toml").write_text(
+        'categories = ["cs.CV"]\noutput = "site"\ncache = "cache"\n[engine]\nname = "fakes:opened"\nmodel = "fake-1"\n'
+        f'[arxiv]\ndelay_seconds = 0\napi = "{arxiv.api}"\nrss = "{arxiv.rss}"\n',
+        encoding="utf-8",
+    )
+    return configs.load(tmp_path / "digest.toml", {}, {})
+
+
+@pytest.fixture
+def config(site: Config, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """The same without pages, which take most of a run's time."""
+    monkeypatch.setattr("digest.render.FORMATS", ())
+    return site
+
+
+def asking(config: Config, *categories: str, keywords: Iterable[str] = ()) -> Config:
+    return config.model_copy(update={"categories": categories}).with_keywords(keywords)
+
+
+def made(config: Config, clock: pipeline.Clock = later, order: Order = Order(DAY)) -> Edition:  # noqa: B008
+    """The edition of a run, as it is on file."""
+    pipeline.run(config, order, clock)
+    return on_file(config, pipeline.SAMPLE_DATE if order.sample else DAY)
+
+
+def on_file(config: Config, day: date = DAY) -> Edition:
+    saved = Store(config.output).load(day)
+    assert saved is not None
+    return saved
+
+
+def forget_replies(config: Config, model: FakeEngine) -> None:
+    """Empty the cache: what is asked for again from now on shows."""
+    shutil.rmtree(config.cache)
+    model.asked.clear()
+
+
+def ids(edition: Edition) -> list[str]:
+    return [one.paper.arxiv_id for one in edition.entries]
+
+
+def titles(edition: Edition) -> list[str]:
+    return [one.title for one in edition.sections]
+
+
+# ------------------------------------------------------------------------------------------ feed and search
+
+
+def test_on_its_day_a_listing_comes_from_the_feed(config: Config, arxiv: Arxiv) -> None:
+    """The feed says what was announced; the search is asked for these papers alone, by identifier."""
+    edition = made(config, today)
+
+    assert (edition.source, edition.notes) == ("feed", ())
+    assert [(one.paper.arxiv_id, one.announce_type) for one in edition.entries] == [
+        (A.arxiv_id, "new"),
+        (B.arxiv_id, "cross"),
+    ]
+    assert arxiv.fed == ["/rss/cs.CV"]
+    assert [one.get("id_list") for one in arxiv.searched] == [f"{A.arxiv_id},{B.arxiv_id}"]
+    assert {one.paper.comment for one in edition.entries} == {"12 pages"}
+
+
+def test_a_past_listing_comes_from_the_search(config: Config, arxiv: Arxiv) -> None:
+    """The feed of a past date is gone: it is not even asked."""
+    edition = made(config, later)
+
+    assert edition.source == "search"
+    assert ids(edition) == [A.arxiv_id, B.arxiv_id]
+    assert (arxiv.fed, arxiv.queries) == ([], ["(cat:cs.CV)"])
+
+
+def test_keywords_alone_are_asked_of_the_search_on_the_day_itself(config: Config, arxiv: Arxiv) -> None:
+    """The feed goes by category: without one there is none to ask."""
+    edition = made(asking(config, keywords=["gated attention"]), today)
+
+    assert edition.source == "search"
+    assert not arxiv.fed
+
+
+def test_the_feed_alone_makes_an_edition(config: Config, arxiv: Arxiv, caplog: pytest.LogCaptureFixture) -> None:
+    """With the search down the listing is complete all the same; a note and a warning say what is missing."""
+    arxiv.down.add("search")
+    edition = made(config, today)
+
+    assert edition.source == "feed"
+    assert [(one.state, one.paper.submitted, one.paper.comment) for one in edition.entries] == [
+        ("shown", None, None)
+    ] * 2
+    assert len(edition.notes) == 1
+    assert "2 of 2 papers" in edition.notes[0]
+    assert "going on with what the feed says" in caplog.text
+
+
+def test_a_feed_that_is_down_on_its_day_is_no_edition(config: Config, arxiv: Arxiv) -> None:
+    """The search is no substitute on the day itself: it lacks papers; the run is worth another try."""
+    arxiv.down.add("feed")
+
+    with pytest.raises(SourceError):
+        pipeline.run(config, Order(DAY), today)
+    assert not Store(config.output).dates()
+
+
+# ------------------------------------------------------------------------------------------ completing the feed's
+
+
+def test_a_later_run_completes_what_the_search_did_not_give(config: Config, arxiv: Arxiv, model: FakeEngine) -> None:
+    """Comments and times come in, the note about them goes, other notes and all cards stay, nothing is paid."""
+    arxiv.down.add("search")
+    bare = made(config, today)
+    Store(config.output).save(bare.model_copy(update={"notes": ("Something else.", *bare.notes)}))
+    arxiv.down.clear()
+    forget_replies(config, model)
+    edition = made(config, later)
+
+    assert [one.paper for one in edition.entries] == [A, B]
+    assert edition.notes == ("Something else.",)
+    assert [one.card for one in edition.entries] == [one.card for one in bare.entries]
+    assert [one.announce_type for one in edition.entries] == ["new", "cross"]
+    assert (edition.source, model.asked) == ("feed", [])
+
+
+def test_a_run_completes_what_it_can_and_names_the_rest(config: Config, arxiv: Arxiv) -> None:
+    """Only papers still bare are asked for, and a paper that is complete is not called unknown."""
+    arxiv.unknown = {A.arxiv_id, B.arxiv_id}
+    made(config, today)
+    arxiv.unknown = {B.arxiv_id}
+    made(config, later)
+    arxiv.forget()
+    edition = made(config, later)
+
+    assert [one.paper.submitted for one in edition.entries] == [SUBMITTED, None]
+    assert len(edition.notes) == 1
+    assert "1 of 2 papers" in edition.notes[0]
+    assert B.arxiv_id in edition.notes[0]
+    assert {one.get("id_list") for one in arxiv.searched} == {B.arxiv_id}
+    arxiv.unknown.clear()
+    assert made(config, later).notes == ()
+    arxiv.forget()
+    made(config, later)
+    assert not arxiv.was_asked
+
+
+def test_completing_keeps_the_text_as_announced(config: Config, arxiv: Arxiv) -> None:
+    """By now the search shows a second version: its comment is taken, its title and abstract are not."""
+    arxiv.down.add("search")
+    made(config, today)
+    arxiv.down.clear()
+    arxiv.papers[0] = A.model_copy(update={"version": 2, "abstract": "Rewritten.", "comment": "13 pages"})
+    first = made(config, later).entries[0]
+
+    assert (first.paper.version, first.paper.abstract, first.paper.comment) == (1, A.abstract, "13 pages")
+    assert first.state == "shown"
+
+
+def test_a_search_that_stays_down_does_not_stop_a_run(
+    config: Config, arxiv: Arxiv, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is on file stays as it is, its note once, and a warning says so."""
+    arxiv.down.add("search")
+    bare = made(config, today)
+    caplog.clear()
+
+    assert made(config, later) == bare
+    assert "going on with what the feed says" in caplog.text
+
+
+def test_an_edition_from_the_search_has_nothing_to_complete(config: Config, arxiv: Arxiv) -> None:
+    """A file's paper without times, kept in an edition of the search, is no cause to ask."""
+    Store(config.output).save(edition_of(entry(A.arxiv_id, categories=("cs.CV",), submitted=None)))
+    made(config)
+
+    assert not arxiv.was_asked
+
+
+# ------------------------------------------------------------------------------------------ what is on file already
+
+
+def test_another_category_joins_the_saved_edition(config: Config, arxiv: Arxiv, model: FakeEngine) -> None:
+    """ArXiv is asked for the new category alone, the model for its papers alone; nothing saved is lost."""
+    first = made(config)
+    arxiv.forget()
+    forget_replies(config, model)
+    both = made(asking(config, "cs.CV", "cs.CL"))
+
+    assert arxiv.queries == ["(cat:cs.CL)"]
+    assert [one.subject for one in model.asked] == [C.arxiv_id]
+    assert both.categories == ("cs.CV", "cs.CL")
+    assert [(one.paper.arxiv_id, one.announce_type, one.state) for one in both.entries] == [
+        (A.arxiv_id, "new", "shown"),
+        (B.arxiv_id, "new", "shown"),
+        (C.arxiv_id, "new", "shown"),
+    ]
+    assert [one.card for one in both.entries[:2]] == [one.card for one in first.entries]
+    assert titles(both) == ["cs.CV", "cs.CL"]
+
+
+def test_what_a_saved_edition_covers_is_not_asked_again(config: Config, arxiv: Arxiv, model: FakeEngine) -> None:
+    """cs.CV is part of cs.*: nobody is asked anything, and the edition is still that of cs.*."""
+    whole = made(asking(config, "cs.*"))
+    arxiv.forget()
+    forget_replies(config, model)
+
+    assert made(config) == whole
+    assert whole.categories == ("cs.*",)
+    assert not arxiv.was_asked
+    assert not model.asked
+
+
+def test_refresh_asks_again_and_keeps_the_cards(config: Config, arxiv: Arxiv, model: FakeEngine) -> None:
+    """A paper that arXiv has found since comes in; what has a card is not paid twice."""
+    arxiv.unknown = {B.arxiv_id}
+    first = made(config)
+    arxiv.unknown.clear()
+    arxiv.forget()
+    forget_replies(config, model)
+
+    assert ids(made(config)) == [A.arxiv_id]
+    assert not arxiv.was_asked
+    edition = made(config, later, Order(DAY, refresh=True))
+    assert arxiv.queries == ["(cat:cs.CV)"]
+    assert ids(edition) == [A.arxiv_id, B.arxiv_id]
+    assert edition.entries[0].card == first.entries[0].card
+    assert [one.subject for one in model.asked] == [B.arxiv_id]
+
+
+def test_other_keywords_keep_the_sections_of_the_first(config: Config) -> None:
+    """Asked for one phrase and later for another, without a category: both sections stand."""
+    made(asking(config, keywords=["gated attention"]))
+    edition = made(asking(config, keywords=["medical images"]))
+
+    assert edition.keywords == ("gated attention", "medical images")
+    sections = {one.title: one.arxiv_ids for one in edition.sections}
+    assert sections == {"medical images": (C.arxiv_id,), "gated attention": (A.arxiv_id, B.arxiv_id)}
+
+
+def test_keywords_asked_before_ask_arxiv_nothing(config: Config, arxiv: Arxiv) -> None:
+    """A phrase that the edition was made for is covered by it."""
+    first = made(asking(config, keywords=["gated attention"]))
+    arxiv.forget()
+
+    assert made(asking(config, keywords=["gated attention"])) == first
+    assert not arxiv.was_asked
+
+
+def test_an_invented_day_is_no_beginning_of_a_real_one(config: Config) -> None:
+    """A sample that stands under a real date makes way: none of its papers, cards or notes stays."""
+    Store(config.output).save(
+        edition_of(entry("2601.99999", categories=("cs.CV",)), source="sample", notes=("Invented.",))
+    )
+    edition = made(config)
+
+    assert (edition.source, ids(edition)) == ("search", [A.arxiv_id, B.arxiv_id])
+    assert "Invented." not in edition.notes
+
+
+def test_a_file_of_the_samples_date_does_not_take_the_sample_in(config: Config, tmp_path: Path) -> None:
+    """Papers of one's own under the sample's date stand alone."""
+    made(config, later, Order(sample=True))
+    row = A.model_dump(mode="json") | {"announced": pipeline.SAMPLE_DATE.isoformat()}
+    (tmp_path / "own.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    pipeline.run(config, Order(pipeline.SAMPLE_DATE, papers=tmp_path / "own.jsonl"), later)
+
+    assert ids(on_file(config, pipeline.SAMPLE_DATE)) == [A.arxiv_id]
+
+
+def test_the_sample_is_the_whole_sample_again(config: Config, arxiv: Arxiv) -> None:
+    """A second look at the sample adds nothing to it and asks arXiv nothing."""
+    first = made(config, later, Order(sample=True))
+
+    assert made(config, later, Order(sample=True)) == first
+    assert first.source == "sample"
+    assert not arxiv.was_asked
+
+
+# ------------------------------------------------------------------------------------------ since
+
+
+def complete(day: date, *entries: Entry, **fields: Any) -> Edition:
+    return edition_of(*(entries or (entry(categories=("cs.CV",)),)), announced=day, **fields)
+
+
+def test_since_takes_the_listing_days_that_lack_something(config: Config) -> None:
+    """Pending cards, a category that is missing, a damaged file, a sample and no file at all count as not complete."""
+    store = Store(config.output)
+    days = {n: date(2026, 3, n) for n in range(9, 21)}
+    for n in (9, 10, 13, 16, 20):
+        store.save(complete(days[n]))
+    store.save(complete(days[11], entry(card=None, problems=("engine: HTTP 500",), categories=("cs.CV",))))
+    store.save(complete(days[12], entry(categories=("cs.CL",))))
+    store.save(complete(days[17], source="sample"))
+    store.save(complete(days[18]))
+    store.path(days[18]).write_text("{", encoding="utf-8")
+
+    found = pipeline.since(config, days[10], later)
+    assert [day.day for day in found] == [11, 12, 17, 18, 19]
+
+
+def test_since_asks_for_keywords_too_where_there_is_no_category(config: Config) -> None:
+    """A date whose edition was made for another phrase is not complete."""
+    Store(config.output).save(complete(date(2026, 3, 20), categories=(), keywords=("gated attention",)))
+    first = date(2026, 3, 20)
+
+    assert pipeline.since(asking(config, keywords=["gated attention"]), first, later) == ()
+    assert pipeline.since(asking(config, keywords=["medical images"]), first, later) == (first,)
+
+
+# ------------------------------------------------------------------------------------------ cards
+
+
+def doubtful() -> Entry:
+    """A card whose figure is not in the abstract, saved when no check looked for it."""
+    return entry(A.arxiv_id, categories=("cs.CV",), card=card(result="准确率达到 98.7%，优于已有方法。"))
+
+
+def test_better_checks_look_at_saved_cards_without_a_request(config: Config, model: FakeEngine) -> None:
+    """A card saved under other checks is held against today's: its figure is flagged, nothing is sent."""
+    Store(config.output).save(edition_of(doubtful(), judged_by="older checks"))
+    edition = made(config)
+
+    assert [one.state for one in edition.entries] == ["flagged"]
+    assert "98.7" in edition.entries[0].problems[0]
+    assert not model.asked
+
+
+def test_better_checks_take_a_flag_away(config: Config) -> None:
+    """What older checks held against a card goes, if today's do not."""
+    Store(config.output).save(edition_of(entry(categories=("cs.CV",), problems=("result: 4 is not there",))))
+
+    assert [one.problems for one in made(config).entries] == [()]
+
+
+def test_a_card_is_judged_once_by_the_same_checks(config: Config) -> None:
+    """An edition that today's checks have seen is left as it is."""
+    judged_by = made(config).judged_by
+    assert judged_by
+    Store(config.output).save(edition_of(doubtful(), judged_by=judged_by))
+
+    assert [one.state for one in made(config).entries] == ["shown"]
+
+
+def test_a_pending_paper_keeps_its_reason_while_cards_are_judged(config: Config, model: FakeEngine) -> None:
+    """Judging again is for cards; a paper without one is asked for."""
+    Store(config.output).save(edition_of(entry(A.arxiv_id, categories=("cs.CV",), card=None, problems=("lost",))))
+    edition = made(config)
+
+    assert [one.subject for one in model.asked] == [A.arxiv_id]
+    assert [one.state for one in edition.entries] == ["shown"]
+
+
+def test_what_was_answered_before_the_service_failed_is_kept(site: Config, model: FakeEngine) -> None:
+    """The first card is in the edition and on the page, the rest has its reason, and the failure is told after."""
+
+    class Failing(FakeEngine):
+        def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+            yield next(iter(requests)), completion(reply(tldr="只有这一篇得到了回答，其余没有。"))
+            raise EngineError("the service is gone")
+
+    model.run = Failing().run  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match="the service is gone"):
+        pipeline.run(site, Order(DAY), later)
+
+    edition = on_file(site)
+    assert [one.state for one in edition.entries] == ["shown", "pending"]
+    assert "the service is gone" in edition.entries[1].problems[0]
+    page = (site.output / f"{DAY}/index.html").read_text(encoding="utf-8")
+    assert "只有这一篇得到了回答" in page
+    assert page.count('data-state="pending"') == 1
+
+
+def test_a_run_that_is_locked_out_asks_nothing(config: Config, arxiv: Arxiv) -> None:
+    """While another run works on the folder, arXiv and the model are left alone."""
+    with Store(config.output).locked(), pytest.raises(BusyError):
+        pipeline.run(config, Order(DAY), later)
+
+    assert not arxiv.was_asked
+
+
+def test_a_missing_key_is_told_before_arxiv_is_asked(config: Config, arxiv: Arxiv) -> None:
+    """Without a key nothing is collected; an edition on file needs none."""
+    settings = config.engine.model_copy(update={"name": "chat"})
+    keyless = config.model_copy(update={"engine": settings})
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+        pipeline.run(keyless, Order(DAY), later)
+    assert not arxiv.was_asked
+
+    Store(config.output).save(edition_of(entry(A.arxiv_id, categories=("cs.CV",))))
+    assert pipeline.run(keyless, Order(DAY), later).sent == 0
+
+
+# ------------------------------------------------------------------------------------------ pages
+
+
+def touched(config: Config) -> list[str]:
+    """The pages that a further run writes or makes sure of."""
+    pages = [path for path in config.output.rglob("*") if path.suffix in (".html", ".md", ".xml")]
+    past = time.time_ns() - 10**12
+    for path in [*pages, *config.output.glob("editions/*")]:
+        os.utime(path, ns=(past, past))
+    assert config.file is not None
+    os.utime(config.file, ns=(past, past))
+    before = {path: path.stat().st_mtime_ns for path in pages}
+    pipeline.run(config, Order(DAY), later)
+    return sorted(str(path.relative_to(config.output)) for path in pages if path.stat().st_mtime_ns > before[path])
+
+
+@pytest.fixture
+def old_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program's own files are older than any page."""
+    monkeypatch.setattr("digest.resources.program", lambda home: ())
+
+
+@pytest.mark.usefixtures("old_program")
+def test_pages_that_are_up_to_date_are_left_alone(site: Config) -> None:
+    """A second run does not even touch them."""
+    made(asking(site, "cs.CV", keywords=["gated attention"]))
+
+    assert touched(asking(site, "cs.CV", keywords=["gated attention"])) == []
+
+
+@pytest.mark.usefixtures("old_program")
+def test_a_page_that_is_gone_is_written_again(site: Config) -> None:
+    """Whichever it is, the next run has it back, and changes no other."""
+    site = asking(site, "cs.CV", keywords=["gated attention"])
+    made(site)
+    for page in (f"{DAY}/index.html", f"{DAY}/index.md", "index.html", "feed.xml", "keywords.md", "notice.md"):
+        before = (site.output / page).read_bytes()
+        (site.output / page).unlink()
+
+        assert pipeline.run(site, Order(DAY), later).written == (page,)
+        assert (site.output / page).read_bytes() == before
+
+
+@pytest.mark.usefixtures("old_program")
+def test_without_keywords_no_page_of_keywords_is_missed(site: Config) -> None:
+    """An edition without keyword sections is up to date without keywords.md."""
+    made(site)
+
+    assert not (site.output / "keywords.md").exists()
+    assert touched(site) == []
+
+
+@pytest.mark.usefixtures("old_program")
+def test_what_pages_are_made_from_makes_them_old(site: Config, tmp_path: Path) -> None:
+    """The config file, this edition, or another one changed: the pages are made again."""
+    Store(site.output).save(complete(date(2026, 3, 16)))
+    made(site)
+    for newer in (tmp_path / "digest.toml", *(tmp_path / "site/editions").glob("*.json")):
+        past = time.time_ns() - 10**12
+        for path in tmp_path.rglob("*.*"):
+            os.utime(path, ns=(past, past))
+        os.utime(newer)
+        pipeline.run(site, Order(DAY), later)
+
+        assert (site.output / "index.html").stat().st_mtime_ns > past, newer.name
+
+
+def test_a_changed_program_makes_pages_old(site: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A template or module newer than the pages makes them again."""
+    made(site)
+    page = site.output / f"{DAY}/index.html"
+    stale = page.stat().st_mtime_ns
+    template = tmp_path / "newer.j2"
+    template.touch()
+    os.utime(template, ns=(stale + 10**9, stale + 10**9))
+    monkeypatch.setattr("digest.resources.program", lambda home: (template,))
+    pipeline.run(site, Order(DAY), later)
+
+    assert page.stat().st_mtime_ns > stale
+
+
+# ------------------------------------------------------------------------------------------ joining two listings
+
+
+def listed(*entries: Entry, source: Literal["feed", "search", "file"] = "search", **fields: Any) -> Edition:
+    return edition_of(*entries, source=source, **{"sections": (), "categories": ("cs.CV",), **fields})
+
+
+def bare(arxiv_id: str = "2603.00001", **fields: Any) -> Entry:
+    """An entry fresh from a listing."""
+    return entry(arxiv_id, card=None, problems=(selection.NOT_ASKED,), **fields)
+
+
+def test_a_listing_that_grows_keeps_its_notes_and_its_source() -> None:
+    """Another category's listing adds what it could not know; each note stands once."""
+    saved = listed(source="feed", notes=("Cut.", "Both."))
+    grown = carried(listed(categories=("cs.CL",), notes=("Both.", "By search.")), saved)
+
+    assert grown.notes == ("Cut.", "Both.", "By search.")
+    assert (grown.source, grown.categories) == ("feed", ("cs.CV", "cs.CL"))
+
+
+def test_a_listing_asked_again_says_what_it_does_not_know_itself() -> None:
+    """The same categories asked again: the old listing's notes and source are no longer true."""
+    saved = listed(source="feed", notes=("Cut.",), categories=("cs.CV",))
+    again = carried(listed(categories=("cs.CV", "cs.CL"), notes=("By search.",)), saved)
+
+    assert (again.notes, again.source) == (("By search.",), "search")
+
+
+def test_a_card_of_another_text_becomes_an_earlier_one() -> None:
+    """The paper is asked for again, and what was paid for its old text is kept."""
+    saved = listed(entry(card=card(tldr="新卡片"), earlier=(card(tldr="旧卡片"),), replies=SPENT, problems=("x",)))
+    (only,) = carried(listed(bare(title="Bar")), saved).entries
+
+    assert [one.tldr for one in only.earlier] == ["旧卡片", "新卡片"]
+    assert (only.card, only.problems, only.replies) == (None, (selection.NOT_ASKED,), SPENT)
+
+
+def test_a_card_of_the_same_text_stays_with_all_it_had() -> None:
+    """Card, flags, earlier cards and replies follow the paper; its newer metadata is taken."""
+    had = entry(problems=("result: 4 is not there",), earlier=(card(tldr="旧卡片"),), replies=SPENT)
+    (only,) = carried(listed(bare(comment="12 pages")), listed(had)).entries
+
+    assert only == had.model_copy(update={"paper": had.paper.model_copy(update={"comment": "12 pages"})})
+
+
+def test_a_paper_stays_as_the_feed_announced_it() -> None:
+    """What a search says later of a paper is not what was announced, unless the feed's is without times."""
+    fresh = listed(bare(abstract="Rewritten."))
+    exact = carried(fresh, listed(entry(), source="feed")).entries[0]
+    unknown = carried(fresh, listed(entry(submitted=None), source="feed")).entries[0]
+
+    assert (exact.paper, exact.state) == (paper(), "shown")
+    assert (unknown.paper.abstract, unknown.state) == ("Rewritten.", "pending")
+
+
+def test_joined_editions_are_judged_anew() -> None:
+    """A saved card may stand beside a paper fetched anew, so the mark of the checks goes, and so do sections."""
+    joined = carried(listed(bare(), judged_by="now"), edition_of(entry(categories=("cs.CV",)), judged_by="now"))
+
+    assert (joined.judged_by, joined.sections) == ("", ())
+
+
+def test_replacements_join_without_the_papers_that_are_entries() -> None:
+    """Each replacement once, as the newer listing has it; a paper announced as new is none."""
+    saved = listed(entry("2603.00001"), replacements=(entry("2501.00001"), entry("2501.00002", version=2)))
+    fresh = listed(bare("2501.00001"), replacements=(entry("2501.00002", version=3), entry("2603.00001")))
+    joined = carried(fresh, saved)
+
+    assert [(one.paper.arxiv_id, one.paper.version) for one in joined.replacements] == [("2501.00002", 3)]
+    assert ids(joined) == ["2501.00001", "2603.00001"]
+
+
+def test_a_file_keeps_its_own_order() -> None:
+    """Listings of arXiv are sorted when they meet; what a file says comes as it says it, the rest after."""
+    saved = listed(entry("2603.00003"), entry("2603.00001"), source="file")
+    fresh = listed(bare("2603.00002", listed_under=("B",)), bare("2603.00001", listed_under=("B",)), source="file")
+
+    assert ids(carried(fresh, saved)) == ["2603.00002", "2603.00001", "2603.00003"]
+
+
+def test_the_sections_a_file_names_are_joined() -> None:
+    """A paper that two files put under two titles stands under both."""
+    saved, fresh = listed(entry(listed_under=("A", "B"))), listed(bare(listed_under=("B", "C")))
+
+    assert carried(fresh, saved).entries[0].listed_under == ("A", "B", "C")
+
+
+TYPES: tuple[AnnounceType, ...] = get_args(AnnounceType)  # in the order of a listing
+TAGS = st.lists(st.sampled_from(("cs.CV", "cs.CL", "cs.AI", "stat.ML")), min_size=1, max_size=3, unique=True)
+
+
+def announced(papers: Iterable[tuple[Paper, bool]], categories: tuple[str, ...]) -> Edition:
+    """What arXiv's feed lists under some categories of papers that are new or else replaced, in its order."""
+    items = []
+    for one, is_new in papers:
+        kinds = TYPES[:2] if is_new else TYPES[2:]
+        if any(covers(categories, name) for name in one.categories):
+            items.append(Listed(one, kinds[not covers(categories, one.primary_category)]))
+    items.sort(key=lambda item: (TYPES.index(item.announce_type), item.paper.arxiv_id))
+    listing = Listing(DAY, "feed", tuple(items), notes=("As of today.",))
+    return selection.edition_of(listing, Rules(categories), "zh-Hans")
+
+
+def replaced(edition: Edition) -> set[str]:
+    return {one.paper.arxiv_id for one in edition.replacements}
+
+
+@given(st.lists(st.tuples(TAGS, st.booleans()), max_size=6), TAGS, TAGS)
+def test_asking_in_turn_is_asking_at_once(
+    rows: list[tuple[list[str], bool]], first: list[str], then: list[str]
+) -> None:
+    """One category now and another later give the edition of both, whichever came first."""
+    papers = [(paper(f"2603.{n:05}", categories=tuple(tags)), is_new) for n, (tags, is_new) in enumerate(rows, 1)]
+    one, other = announced(papers, tuple(first)), announced(papers, tuple(then))
+    both = announced(papers, tuple(dict.fromkeys((*first, *then))))
+
+    for joined in (carried(other, one), carried(one, other)):
+        assert joined.entries == both.entries
+        assert replaced(joined) == replaced(both)
+        assert (joined.notes, joined.source) == (both.notes, both.source)
+    assert carried(other, one).categories == both.categories
+
+
+GATES = (Rule("Gates", ("gated attention",)),)
+
+
+@pytest.mark.parametrize(
+    ("asked", "saved", "left"),
+    [
+        (Rules(("cs.CV",), GATES), None, Rules(("cs.CV",), GATES)),
+        (Rules(("cs.CV",)), listed(source="file"), Rules(("cs.CV",))),
+        (Rules(("cs.CV",)), edition_of(categories=("cs.CV",), source="sample"), Rules(("cs.CV",))),
+        (Rules(("cs.CV",)), listed(source="feed"), None),
+        (Rules(("cs.CV",)), listed(source="search"), None),
+        (Rules(("cs.CV",)), listed(categories=("cs.*",)), None),
+        (Rules(("cs.*",)), listed(categories=("cs.CV",)), Rules(("cs.*",))),
+        (Rules(("cs.CV", "cs.CL"), GATES), listed(), Rules(("cs.CL",), GATES)),
+        (Rules(("cs.CV",), GATES), listed(), None),
+        (Rules((), GATES), listed(categories=(), keywords=("x", "gated attention")), None),
+        (Rules((), GATES), listed(categories=(), keywords=("x",)), Rules((), GATES)),
+        (Rules((), GATES), listed(), Rules((), GATES)),
+    ],
+)
+def test_only_what_a_saved_edition_lacks_is_asked(asked: Rules, saved: Edition | None, left: Rules | None) -> None:
+    """Categories one by one, an archive for all of its own, keywords where no category is asked; files never cover."""
+    assert missing_rules(asked, saved) == left
