@@ -155,8 +155,8 @@ def collect(
     """The arranged edition of `day`, what is on file joined by what was asked for beside it; and recorded replies."""
     saved = Store(config.output).load(day)
     if saved is not None:
-        # An invented day is no beginning of a real one.
-        saved = None if saved.source == "sample" and not order.sample else _without_echo(config, saved)
+        # An invented day is no beginning of a real one, nor the other way round.
+        saved = None if (saved.source == "sample") != order.sample else _without_echo(config, saved)
     if not (order.refresh or order.sample or order.papers):
         rules = selection.missing_rules(config.rules, saved)
         if saved is not None and rules is None:

@@ -81,9 +81,11 @@ def carried(edition: Edition, saved: Edition) -> Edition:
     joined_ = [_joined_entry(entry, old.pop(entry.paper.arxiv_id, None), exact) for entry in edition.entries]
     entries = [*joined_, *old.values()]
     if {edition.source, saved.source} <= {"feed", "search"}:
-        entries.sort(key=lambda entry: (_RANK[entry.announce_type], entry.paper.arxiv_id))
+        entries.sort(key=_place)
     new = {entry.paper.arxiv_id for entry in entries}
-    replaced = {entry.paper.arxiv_id: entry for entry in (*saved.replacements, *edition.replacements)}
+    replaced: dict[str, Entry] = {}
+    for entry in sorted((*edition.replacements, *saved.replacements), key=_place):
+        replaced.setdefault(entry.paper.arxiv_id, entry)
     return edition.model_copy(
         update={
             "categories": _merged(saved.categories, edition.categories),
@@ -96,6 +98,11 @@ def carried(edition: Edition, saved: Edition) -> Edition:
             "replacements": tuple(one for arxiv_id, one in replaced.items() if arxiv_id not in new),
         }
     )
+
+
+def _place(entry: Entry) -> tuple[int, str]:
+    """Where an entry stands in arXiv's own order."""
+    return _RANK[entry.announce_type], entry.paper.arxiv_id
 
 
 def _merged(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:

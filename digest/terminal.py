@@ -3,6 +3,7 @@
 Makes strings and plain values; cli.py prints them.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -239,7 +240,7 @@ def _spent(found: "Status") -> "Table":
 
 def _money(found: "Status", one: report.Spent) -> float | None:
     """The price is known for the configured model alone, which services name with or without its date."""
-    if found.price is None or not (one.model == found.model or one.model.startswith(f"{found.model}-")):
+    if found.price is None or not re.fullmatch(rf"{re.escape(found.model)}(-\d{{4}}-?\d\d-?\d\d)?", one.model):
         return None
     return report.cost(found.price, one.prompt_tokens, one.completion_tokens, one.cached_tokens)
 

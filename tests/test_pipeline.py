@@ -577,6 +577,19 @@ def test_what_pages_are_made_from_makes_them_old(site: Config, tmp_path: Path) -
         assert (site.output / "index.html").stat().st_mtime_ns > past, newer.name
 
 
+@pytest.mark.usefixtures("old_program")
+def test_a_day_that_a_crash_left_unrendered_is_not_hidden_by_a_later_one(site: Config, tmp_path: Path) -> None:
+    """The pages about all are newer than this edition, its own are older: they are made again."""
+    made(site)
+    own = site.output / f"{DAY}/index.html"
+    past = time.time_ns() - 10**12
+    for path in (tmp_path / "digest.toml", own, own.with_suffix(".md")):
+        os.utime(path, ns=(past, past))
+    pipeline.run(site, Order(DAY), later)
+
+    assert own.stat().st_mtime_ns > past
+
+
 def test_a_changed_program_makes_pages_old(site: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A template or module newer than the pages makes them again."""
     made(site)
@@ -649,7 +662,7 @@ def test_a_paper_stays_as_the_feed_announced_it() -> None:
 
 def test_joined_editions_are_judged_anew() -> None:
     """A saved card may stand beside a paper fetched anew, so the mark of the checks goes, and so do sections."""
-    joined = carried(listed(bare(), judged_by="now"), edition_of(entry(categories=("cs.CV",)), judged_by="now"))
+    joined = carried(edition_of(bare(), judged_by="now"), edition_of(entry(categories=("cs.CV",)), judged_by="now"))
 
     assert (joined.judged_by, joined.sections) == ("", ())
 
@@ -695,8 +708,13 @@ def announced(papers: Iterable[tuple[Paper, bool]], categories: tuple[str, ...])
     return selection.edition_of(listing, Rules(categories), "zh-Hans")
 
 
-def replaced(edition: Edition) -> set[str]:
-    return {one.paper.arxiv_id for one in edition.replacements}
+def test_the_sample_takes_no_papers_of_a_file_in(config: Config, tmp_path: Path) -> None:
+    """Papers of one's own under the sample's date are no part of the sample."""
+    row = A.model_dump(mode="json") | {"announced": pipeline.SAMPLE_DATE.isoformat()}
+    (tmp_path / "own.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    pipeline.run(config, Order(pipeline.SAMPLE_DATE, papers=tmp_path / "own.jsonl"), later)
+
+    assert A.arxiv_id not in ids(made(config, later, Order(sample=True)))
 
 
 @given(st.lists(st.tuples(TAGS, st.booleans()), max_size=6), TAGS, TAGS)
@@ -710,7 +728,7 @@ def test_asking_in_turn_is_asking_at_once(
 
     for joined in (carried(other, one), carried(one, other)):
         assert joined.entries == both.entries
-        assert replaced(joined) == replaced(both)
+        assert joined.replacements == both.replacements
         assert (joined.notes, joined.source) == (both.notes, both.source)
     assert carried(other, one).categories == both.categories
 

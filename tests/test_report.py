@@ -106,3 +106,9 @@ def test_no_price_is_guessed_for_another_model(named: str) -> None:
 def test_without_a_price_there_is_no_money() -> None:
     """Tokens are known, money is not."""
     assert priced("gpt-4o-mini", "gpt-4o-mini", None) is None
+
+
+@pytest.mark.parametrize("named", ["gpt-4o-mini", "gpt-4o-mini-2024-07-18"])
+def test_a_smaller_model_is_another_one(named: str) -> None:
+    """Only a date may follow the configured name."""
+    assert priced("gpt-4o", named, Price(input=1.0, output=2.0)) is None
