@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,15 +35,21 @@ class DigestGroup(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo("Stopped. What was answered is kept: run the same command again to go on.", err=True)
+            say("Stopped. What was answered is kept: run the same command again to go on.")
             ctx.exit(130)
         except OutputError as error:
-            click.echo(f"Error: standard output: {error}", err=True)
+            say(f"Error: standard output: {error}")
             ctx.exit(EX_TEMPFAIL)
         except DigestError as error:
             log.debug("traceback of the error below", exc_info=True)
-            click.echo("\n  hint: ".join(filter(None, [f"Error: {error}", error.hint])), err=True)
+            say("\n  hint: ".join(filter(None, [f"Error: {error}", error.hint])))
             ctx.exit(error.exit_code)
+
+
+def say(text: str) -> None:
+    """Print to standard error, if it can be written: the exit code says the same."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 class OutputError(Exception):
@@ -57,7 +63,10 @@ class Phrases(click.ParamType[str]):
     envvar_list_splitter = ";"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return str(value).strip() or self.fail("a keyword has at least one letter", param, ctx)
+        try:
+            return str(value).encode().decode().strip() or self.fail("a keyword has at least one letter", param, ctx)
+        except UnicodeError:
+            self.fail("a keyword is UTF-8", param, ctx)
 
 
 class Day(click.ParamType[date]):
@@ -158,7 +167,7 @@ def main() -> None:
 
 def terminated(*_: object) -> None:
     """End as at Ctrl-C, with the code of a SIGTERM."""
-    click.echo("Stopped by SIGTERM. What was answered is kept: run the same command again to go on.", err=True)
+    say("Stopped by SIGTERM. What was answered is kept: run the same command again to go on.")
     sys.exit(143)
 
 
@@ -195,6 +204,8 @@ def run(**given: Any) -> None:
         try:
             missing += run_one(config, order, given)
         except RecordError as error:  # one bad file must not stand in the way of the other dates
+            if len(days) == 1:
+                raise
             log.error("%s", error)  # noqa: TRY400
             failed = error
     if failed:
@@ -261,7 +272,7 @@ def render(announced: date | None, **given: Any) -> None:
 
     config = configured(given)
     with progress(given) as watch:
-        written, damaged = pipeline.render(config, [announced] if announced else None, watch)
+        written, damaged = pipeline.render_again(config, [announced] if announced else None, watch)
     show(given, {"written": written}, f"{counted(len(written), 'page')} changed in {config.output}")
     if damaged:
         raise damaged[0]
@@ -329,9 +340,12 @@ def now() -> datetime:
         return datetime.now(UTC)
     try:
         moment = datetime.fromisoformat(said)
-    except ValueError as error:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise ConfigError(f"DIGEST_NOW: {said!r} is no ISO time", hint="such as 2026-03-17T06:00:00Z") from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not 1991 < moment.year < 2200:
+        raise ConfigError(f"DIGEST_NOW: {said!r} is a time without arXiv", hint="such as 2026-03-17T06:00:00Z")
+    return moment
 
 
 def show(given: dict[str, Any], record: object, text: str) -> None:
@@ -349,7 +363,7 @@ def show(given: dict[str, Any], record: object, text: str) -> None:
 @contextmanager
 def progress(given: dict[str, Any]) -> "Iterator[Watch]":
     """Yield what the stages report to: a display that goes away on a terminal, nothing elsewhere."""
-    if given["quiet"] or not sys.stderr.isatty():
+    if given["quiet"] or sys.stderr is None or not sys.stderr.isatty():  # None: started without one
         from .pipeline import unwatched
 
         yield unwatched

@@ -33,11 +33,18 @@ def _engine(name: str) -> str:
     return name
 
 
+def _folder(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path holds no NUL")
+    return path
+
+
+Folder = Annotated[Path, AfterValidator(_folder)]
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False, le=1e9)]
 Category = Annotated[str, AfterValidator(canonical_category)]
 Address = Annotated[str, AfterValidator(_address)]
-Phrase = Annotated[str, Field(min_length=1, pattern=r"\w")]
+Phrase = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\w")]
 
 
 class Part(BaseModel):
@@ -83,7 +90,7 @@ class EngineSettings(Part):
 class SectionSettings(Part):
     """`[[section]]`: a group of papers by keyword."""
 
-    title: Annotated[str, Field(min_length=1)]
+    title: Phrase
     keywords: tuple[Phrase, ...] = ()  #: none: the title itself is the phrase
     categories: tuple[Category, ...] = ()
     limit: Annotated[Whole, Field(ge=1)] = 100  #: rows in keywords.md
@@ -94,8 +101,8 @@ class Config(Part):
 
     categories: tuple[Category, ...] = ()
     language: Literal["zh-Hans"] = "zh-Hans"
-    output: Path = Path("site")
-    cache: Path = Path("cache")
+    output: Folder = Path("site")
+    cache: Folder = Path("cache")
     arxiv: Arxiv = Arxiv()
     engine: EngineSettings = EngineSettings()
     section: tuple[SectionSettings, ...] = ()
@@ -153,7 +160,7 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
             raise ConfigError(f"{path}: {reserved}: unknown key", hint="keys stay in the environment")
     for name in ("output", "cache"):
         if isinstance(table.get(name), str):  # beside the file that names it, wherever the command runs
-            table[name] = str(path.parent / Path(table[name]).expanduser())
+            table[name] = str(path.parent / _expanded(table[name]))
     _set(table, given)
     table |= {"home": path.parent, "file": path if path.exists() else None}
     config = _validated(table, str(path), given)
@@ -168,8 +175,15 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not found", hint="name a file with --config, or leave the flag out") from error
     except (OSError, UnicodeError) as error:
         raise ConfigError(f"{path}: can't be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a TOMLDecodeError, or a number or nesting beyond all measure
         raise ConfigError(f"{path}: {error}", hint="mend that line; strings stand in quotes") from error
+
+
+def _expanded(folder: str) -> Path:
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:  # nobody of that name has a home
+        return Path(folder)
 
 
 def _set(table: dict[str, Any], given: Mapping[str, Any]) -> None:

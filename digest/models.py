@@ -24,7 +24,16 @@ FIELDS = ("tldr", "motivation", "method", "result", "conclusion")  #: of a card,
 
 Line = Annotated[str, AfterValidator(one_line)]  #: plain text on one line, whatever came in
 FilledLine = Annotated[str, AfterValidator(one_line), Field(min_length=1)]
-Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a time out of range") from error
+
+
+Utc = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Record(BaseModel):
@@ -114,7 +123,7 @@ class Edition(Record):
     announced: date  #: the date arXiv lists it under, US Eastern
     categories: tuple[str, ...]  #: as asked
     keywords: tuple[str, ...] = ()  #: phrases asked of arXiv where no category was asked
-    language: str  #: of the cards: "zh-Hans"
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$")]  #: of the cards: "zh-Hans"
     source: Literal["feed", "search", "file", "sample"]  #: where the list of papers comes from
     notes: tuple[str, ...] = ()  #: what the source could not know, one line each
     judged_by: str = ""  #: fingerprint of the checks that the cards were last held against

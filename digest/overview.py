@@ -1,5 +1,6 @@
 """What is on file and what a run would take: looks at everything and changes nothing."""
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,7 +10,7 @@ from .config import Config
 from .engines.cached import open_cache
 from .errors import RecordError
 from .models import Entry, Request
-from .store import Store
+from .store import Store, guarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class Status:
 def status(config: Config) -> Status:
     """What is on file, without network; a damaged edition is told of, not stumbled over."""
     editions, damaged = pipeline.readable(Store(config.output))
-    files = [path for path in config.cache.glob("cache.db*") if path.is_file()]
+    with guarded(config.cache):
+        files = [path for path in config.cache.glob("cache.db*") if path.is_file()]
     return Status(
         editions=tuple(report.ledger(edition) for edition in editions),
         missing=tuple((edition.announced, entry) for edition in editions for entry in report.missing(edition)),
@@ -89,5 +91,7 @@ def _reply_count(folder: Path) -> int:
     cache = open_cache(folder)
     try:
         return len(cache)
+    except (TypeError, sqlite3.Error) as error:
+        raise RecordError(f"{folder}/cache.db: damaged: {error}", hint="delete the folder; it costs replies") from error
     finally:
         cache.close()  # type: ignore[no-untyped-call]

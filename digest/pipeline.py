@@ -348,6 +348,17 @@ def render(
     return written, tuple(damaged)
 
 
+def render_again(
+    config: Config, days: Iterable[date] | None, watch: Watch = unwatched
+) -> tuple[tuple[str, ...], tuple[RecordError, ...]]:
+    """As `render`, while no run works on the folder."""
+    store = Store(config.output)
+    if not store.dates():
+        return render(config, days, watch)  # which says so, and leaves no trace
+    with store.locked():
+        return render(config, days, watch)
+
+
 def _up_to_date(config: Config, store: Store, edition: Edition) -> bool:
     """Whether the pages of an edition, and those about all, are as new as everything they are made from."""
     keywords = KEYWORD_PAGES if any(section.kind == "keyword" for section in edition.sections) else ()

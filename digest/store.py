@@ -64,7 +64,8 @@ class Store:
 
     def dates(self) -> tuple[date, ...]:
         """The announcement dates that have an edition, newest first."""
-        names = (path.stem for path in self.output.glob("editions/*.json"))
+        with guarded(self.output):
+            names = [path.stem for path in self.output.glob("editions/*.json")]
         return tuple(sorted(filter(None, map(_date, names)), reverse=True))
 
     def load(self, announced: date) -> Edition | None:

@@ -470,7 +470,8 @@ def test_since_names_the_dates_that_have_no_complete_edition(digest: Run, home: 
 
 def test_a_clock_that_is_no_time_is_named(digest: Run) -> None:
     """DIGEST_NOW is checked like any input."""
-    result = digest("run", "--category", "cs.CV", DIGEST_NOW="yesterday")
+    for said in ("yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31"):
+        result = digest("run", "--category", "cs.CV", DIGEST_NOW=said)
 
-    assert result.exit_code == 2
-    assert "DIGEST_NOW" in result.stderr
+        assert result.exit_code == 2
+        assert "DIGEST_NOW" in result.stderr

@@ -72,6 +72,12 @@ def test_keywords_of_a_call_join_those_of_the_file(toml: Path) -> None:
         ('[engine]\nbase_url = "localhost:1"', "engine.base_url"),
         ('api_key = "sk-secret"', "api_key: unknown key"),
         ("a = \nb = 1", "line 1"),
+        ('output = "a\\u0000b"', "output: a path holds no NUL"),
+        ("a = " + "[" * 5000 + "]" * 5000, "recursion"),
+        ("[arxiv]\ndelay_seconds = inf", "arxiv.delay_seconds"),
+        ('[engine]\nbase_url = "http://me:secret@host/v1"', "engine.base_url"),
+        ('[engine]\napi_key_env = "sk-secret"', "engine.api_key_env"),
+        ('[[section]]\ntitle = "' + "a b" * 1000 + '"', "section.0.title"),
     ],
 )
 def test_each_mistake_is_named_with_its_place(toml: Path, text: str, said: str) -> None:

@@ -49,7 +49,17 @@ def test_records_of_every_version_open(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b'{"schema": 1}', b'{"schema": 99}', b"\xff\xfe", b'{"schema": 1, "announced": "2026-03-17"}'],
+    [
+        b'{"schema": 0}',
+        b"[" * 100_000,
+        b"",
+        b"{",
+        b"[]",
+        b'{"schema": 1}',
+        b'{"schema": 99}',
+        b"\xff\xfe",
+        b'{"schema": 1, "announced": "2026-03-17"}',
+    ],
 )
 def test_a_damaged_edition_is_named(store: Store, content: bytes) -> None:
     """A damaged file is an error that names it, not a missing edition, and it stays as it is."""
@@ -166,3 +176,23 @@ def test_one_run_at_a_time_on_one_folder(store: Store) -> None:
     assert caught.value.exit_code == 75
     with store.locked():
         pass
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"2026-03-17T12:00:00Z"', '"0001-01-01T00:00:00+14:00"'),
+        ('"zh-Hans"', '"a\\u0000b"'),
+        ('"arxiv_ids": [\n    "2603.00001"', '"arxiv_ids": [\n    "2603.99999"'),
+        ('"arxiv_id": "2603.00001"', '"arxiv_id": "../../2603.00001"'),
+    ],
+)
+def test_a_record_with_an_impossible_value_is_named(store: Store, old: str, new: str) -> None:
+    """A time before all time, a language that is none, a section of strangers, a path for an id: said."""
+    store.save(edition(entry()))
+    text = store.path(DAY).read_text(encoding="utf-8")
+    assert old in text
+    store.path(DAY).write_text(text.replace(old, new), encoding="utf-8")
+
+    with pytest.raises(RecordError, match=r"2026-03-17\.json"):
+        store.load(DAY)
