@@ -16,10 +16,11 @@ from .errors import EngineError
 from .identifiers import BASE_PATTERN
 from .plaintext import one_line
 
-SCHEMA: Literal[1] = 1  #: of a saved edition; a higher number needs a step in store.py
+SCHEMA: Literal[2] = 2  #: of a saved edition; a higher number needs a step in store.py
 
 AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 State = Literal["shown", "flagged", "pending"]
+Source = Literal["feed", "search", "oai", "file", "sample"]  #: where a list of papers comes from
 FIELDS = ("tldr", "motivation", "method", "result", "conclusion")  #: of a card, in reading order
 
 Line = Annotated[str, AfterValidator(one_line)]  #: plain text on one line, whatever came in
@@ -87,6 +88,24 @@ class Card(Record):
     origin: Origin
 
 
+class Reason(Record):
+    """Why a paper stands in an edition."""
+
+    kind: Literal["category", "cross", "keyword", "author", "file"]
+    value: Line  #: the category, the keyword as asked, the author's name as arXiv has it, the section of the file
+
+
+class Change(Record):
+    """What a replacement changed, against the version that an earlier edition holds."""
+
+    from_version: Annotated[int, Field(ge=1)]
+    announced: date  #: of the edition that holds that version
+    title_changed: bool
+    abstract_changed: bool
+    note: tuple[Line, ...] = ()  #: two lines in the edition's language; none where nothing changed or none passed
+    origin: Origin | None = None  #: of the note
+
+
 class Entry(Record):
     """A paper with its card in an edition; without a card, `problems` says why."""
 
@@ -96,7 +115,11 @@ class Entry(Record):
     problems: tuple[Line, ...] = ()  #: one line each: "result: 4.1 is not in the abstract"
     listed_under: tuple[str, ...] = ()  #: section titles that the source itself gives
     replies: tuple[Origin, ...] = ()  #: every reply paid for this entry, oldest first
-    earlier: tuple[Card, ...] = ()  #: cards that a regeneration replaced, oldest first
+    earlier: tuple[Card, ...] = ()  #: cards that a regeneration or a new version replaced, oldest first
+    why: tuple[Reason, ...] = ()  #: what asked for it: categories first, then keywords, then authors
+    excluded_by: Line | None = None  #: the rule that keeps it out: 'exclude: survey'
+    first_announced: date | None = None  #: of the earlier edition that had the paper first; None: this one
+    change: Change | None = None  #: of a replacement whose earlier version an edition holds
 
     @property
     def state(self) -> State:
@@ -119,17 +142,18 @@ class Edition(Record):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
 
-    schema_version: Annotated[Literal[1], Field(alias="schema")] = SCHEMA
+    schema_version: Annotated[Literal[2], Field(alias="schema")] = SCHEMA
     announced: date  #: the date arXiv lists it under, US Eastern
     categories: tuple[str, ...]  #: as asked
     keywords: tuple[str, ...] = ()  #: phrases asked of arXiv where no category was asked
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$")]  #: of the cards: "zh-Hans"
-    source: Literal["feed", "search", "file", "sample"]  #: where the list of papers comes from
+    source: Source
     notes: tuple[str, ...] = ()  #: what the source could not know, one line each
     judged_by: str = ""  #: fingerprint of the checks that the cards were last held against
     sections: tuple[Section, ...] = ()
     entries: tuple[Entry, ...] = ()  #: new papers and cross-lists, each paper once
     replacements: tuple[Entry, ...] = ()  #: later versions of papers announced before
+    excluded: tuple[Entry, ...] = ()  #: announced, but kept out by a rule of the reader's; each says which
 
     @model_validator(mode="after")
     def _sections_name_entries(self) -> "Edition":
@@ -163,6 +187,24 @@ class Edition(Record):
         return sum(entry.state == state for entry in self.entries)
 
 
+class KeywordTable(Record):
+    """The newest papers of one keyword section over all time, as arXiv's search has them."""
+
+    title: str  #: of the section
+    query: str  #: as it was put to arXiv: another one starts the table anew
+    papers: tuple[Paper, ...]  #: by time of update, newest first
+
+
+class KeywordTables(Record):
+    """The record behind keywords.md where keywords are followed without a category."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
+    updated: date  #: the newest listing date when arXiv was last asked
+    tables: tuple[KeywordTable, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """One line of a listing: a paper under one announce type."""
@@ -177,7 +219,7 @@ class Listing:
     """What one source says arXiv announced on one date; a cross-list may come more than once."""
 
     announced: date
-    source: Literal["feed", "search", "file", "sample"]
+    source: Source
     items: tuple[Listed, ...]  #: in listing order
     notes: tuple[str, ...] = ()  #: what the source could not know
     replies: Mapping[str, str] = field(default_factory=dict)  #: arxiv_id -> recorded reply, from files that hold one

@@ -22,7 +22,7 @@ from .models import SCHEMA, Edition, Page
 log = logging.getLogger(__name__)
 
 #: version -> the step that makes the next version of a record; a step stays here for ever
-STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: lambda record: record | {"schema": 2}}
 
 _DATED = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
