@@ -1,4 +1,4 @@
-"""The one connection to arXiv: paced, bounded in time and size, asked again a bounded number of times.
+"""The one connection to arXiv: paced among all processes, bounded in time and size, asked again a few times.
 
 Looks at no content but whether it is whole XML; knows nothing of papers, categories or dates.
 """
@@ -8,10 +8,11 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -23,6 +24,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from . import __version__
 from .errors import ConfigError, SourceError
+from .turns import Turns, service_of
 
 USER_AGENT = f"bilingual-digest/{__version__}"
 MAX_WAIT = 300.0  #: seconds; a service that asks for more is not asked again in this run
@@ -56,6 +58,16 @@ class BadPage(Unanswered):
     """An answer with status 200 that is no whole document: raised by a caller's check, and asked again."""
 
 
+class Kept(Protocol):
+    """Answers from before, by address."""
+
+    def get(self, url: str) -> bytes | None:
+        """The content that was put there, or None."""
+
+    def put(self, url: str, content: bytes) -> None:
+        """Keep the content of an answer with status 200."""
+
+
 class PoliteSession:
     """
     Asks arXiv, or what stands in for it, one thing at a time.
@@ -67,6 +79,9 @@ class PoliteSession:
         tries: For one address, the first one counted.
         clock: Seconds that only grow.
         sleep: Waits for seconds.
+        folder: Where the processes of a user take turns, see `turns.default_folder`; None: other processes are not
+            minded.
+        answers: Looked into before the service is asked; only `keep` adds to them.
 
     Source: https://info.arxiv.org/help/api/tou.html
     """
@@ -78,10 +93,15 @@ class PoliteSession:
         tries: int = 5,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        folder: Path | None = None,
+        answers: Kept | None = None,
     ) -> None:
+        self.requests = 0  #: sent so far, retries and redirects included
         self._delay, self._timeout, self._tries = delay_seconds, timeout_seconds, tries
         self._clock, self._sleep = clock, sleep
-        self._turn = threading.Lock()
+        self._answers = answers
+        self._one = threading.Lock()
+        self._turns = Turns(folder, delay_seconds, longest=MAX_WAIT + delay_seconds, sleep=sleep)
         self._started: float | None = None
         self._backoff = wait_exponential(multiplier=delay_seconds, max=_LONGEST_PAUSE) + wait_random(0, delay_seconds)
         self._http = requests.Session()
@@ -90,13 +110,14 @@ class PoliteSession:
         for scheme in ("http://", "https://"):
             self._http.mount(scheme, _PacedAdapter(self._pace))
 
-    def get(self, url: str, check: Callable[[Document], object] | None = None) -> Document:
+    def get(self, url: str, check: Callable[[Document], object] | None = None, fresh: bool = False) -> Document:
         """
-        The answer to one address.
+        The answer to one address; one that was kept needs no request.
 
         Args:
             url: Asked with GET.
             check: Raises BadPage where an answer with status 200 is no whole document; it is then asked again.
+            fresh: Ask, whatever was kept.
 
         Returns:
             The answer, whatever its status, if that is neither 429 nor 5xx.
@@ -105,6 +126,8 @@ class PoliteSession:
             SourceError: no whole answer after the last try.
             ConfigError: `url` is no address.
         """
+        if not fresh and (kept := self._kept(url, check)):
+            return kept
         again = Retrying(
             stop=stop_after_attempt(self._tries),
             wait=self._wait,
@@ -119,19 +142,48 @@ class PoliteSession:
             tries = again.statistics.get("attempt_number", 1)
             raise SourceError(f"{_host(url)}: {error} ({tries} of {self._tries} tries)", hint=_hint(url)) from error
 
+    def keep(self, documents: Iterable[Document]) -> None:
+        """Keep answers that the caller found good: one can be whole and still wrong, so `get` itself keeps none."""
+        for document in documents:
+            if self._answers is not None and document.status_code == 200:
+                self._answers.put(document.url, document.content)
+
     def close(self) -> None:
         """Let go of the connection."""
         self._http.close()
 
+    def _kept(self, url: str, check: Callable[[Document], object] | None) -> Document | None:
+        """The answer from before, if it passes its check now."""
+        if self._answers is None or (content := self._answers.get(url)) is None:
+            return None
+        document = Document(url, 200, content)
+        try:
+            if check is not None:
+                check(document)
+        except (Unanswered, SourceError) as error:
+            log.warning("%s: the kept answer is asked again: %s", _host(url), error)
+            return None
+        return document
+
     def _try(self, url: str, check: Callable[[Document], object] | None) -> Document:
-        with self._turn:
-            document, headers = self._fetch(url)
+        with self._one:
+            try:
+                document = self._answered(url)
+            finally:
+                if self._turns.shared:
+                    self._http.close()  # one connection at a time, an idle one included
+                self._turns.end()
+        if check is not None and document.status_code == 200:
+            check(document)
+        return document
+
+    def _answered(self, url: str) -> Document:
+        document, headers = self._fetch(url)
         status = document.status_code
         if status == 429 or status >= 500:
             wait = wait_asked(headers, datetime.now(UTC))
+            self._turns.postpone(min(wait or 0.0, MAX_WAIT))
             raise Unanswered(f"HTTP {status}" + ("" if wait is None else f", come back in {wait:.0f} s"), wait)
-        if check is not None and status == 200:
-            check(document)
         return document
 
     def _fetch(self, url: str) -> tuple[Document, Mapping[str, str]]:
@@ -156,11 +208,13 @@ class PoliteSession:
                 raise Unanswered(f"an answer not at its end after {self._timeout:g} s")
         return b"".join(parts)
 
-    def _pace(self) -> None:
-        """Wait for the next start."""
+    def _pace(self, url: str) -> None:
+        """Wait for the next start, of this process and then of them all."""
         if self._started is not None and (left := self._started + self._delay - self._clock()) > 0:
             self._sleep(left)
+        self._turns.begin(service_of(url))
         self._started = self._clock()
+        self.requests += 1
 
     def _wait(self, state: RetryCallState) -> float:
         asked = _failure(state).wait
@@ -175,13 +229,13 @@ class PoliteSession:
 class _PacedAdapter(HTTPAdapter):
     """Paces whatever `requests` sends, redirects included; urllib3 retries nothing."""
 
-    def __init__(self, pace: Callable[[], None]) -> None:
+    def __init__(self, pace: Callable[[str], None]) -> None:
         super().__init__(max_retries=0)
         self._pace = pace
 
-    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        self._pace()
-        return super().send(*args, **kwargs)
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        self._pace(request.url or "")
+        return super().send(request, *args, **kwargs)
 
 
 def whole_xml(content: bytes, root: str) -> etree._Element:
@@ -246,7 +300,7 @@ def _host(url: str) -> str:
 
 
 def _hint(url: str) -> str:
-    if _host(url).partition(":")[0].endswith("arxiv.org"):
+    if service_of(url) == "arxiv.org":
         return "try again later; https://status.arxiv.org says what arXiv knows of it"
     return "check the address, arxiv.api or arxiv.rss (DIGEST_ARXIV_API, DIGEST_ARXIV_RSS), or try again later"
 

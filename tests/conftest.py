@@ -1,6 +1,7 @@
 """No test may reach beyond this machine: a look-up or a connection that leaves loopback fails the test."""
 
 import ipaddress
+import logging
 import os
 import socket
 from typing import Any
@@ -41,8 +42,10 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user's settings must not change what the tests see."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A user's settings must not change what the tests see, nor the tests what the user has."""
+    logging.getLogger("digest").setLevel(logging.NOTSET)  # a command of another test has set it
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache-home"))
     for name in list(os.environ):
         if name.startswith(("DIGEST_", "OPENAI_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

@@ -4,14 +4,18 @@ import contextlib
 import email.utils
 import logging
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
@@ -46,6 +50,7 @@ class Wire:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.pieces = pieces
         self.connections = 0
+        self.then: Callable[[socket.socket], None] = lambda connection: None
         self.thread = threading.Thread(target=self.serve)
 
     @property
@@ -61,6 +66,7 @@ class Wire:
                     self.connections += 1
                     for piece in self.pieces(self.connections):
                         connection.sendall(piece)
+                    self.then(connection)
 
     def __enter__(self) -> "Wire":
         self.thread.start()
@@ -412,3 +418,246 @@ def test_a_users_proxy_is_used(httpserver: HTTPServer, monkeypatch: pytest.Monke
     httpserver.expect_request("/paper").respond_with_data("through the proxy")
 
     assert impatient().get("http://arxiv.invalid/paper").content == b"through the proxy"
+
+
+# ------------------------------------------------------------------------------------------ other processes
+
+PROCESS = """
+import pathlib, sys
+from digest.polite import PoliteSession
+url, delay, folder, times = sys.argv[1], float(sys.argv[2]), pathlib.Path(sys.argv[3]), int(sys.argv[4])
+session = PoliteSession(delay_seconds=delay, folder=folder)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(times):
+    assert session.get(url).content == b"whole"
+"""
+
+
+class Watched:
+    """A service that takes a while for each answer, and knows when each request came and how many were under way."""
+
+    def __init__(self, server: HTTPServer, seconds: float) -> None:
+        self.starts: list[float] = []
+        self.running = self.most = 0
+        self.seconds = seconds
+        self.lock = threading.Lock()
+        server.expect_request("/").respond_with_handler(self.answer)
+
+    def answer(self, _: object) -> Response:
+        with self.lock:
+            self.starts.append(time.monotonic())
+            self.running += 1
+            self.most = max(self.most, self.running)
+
+        def body() -> Iterator[bytes]:
+            yield b"wh"
+            time.sleep(self.seconds)
+            with self.lock:
+                self.running -= 1
+            yield b"ole"
+
+        return Response(body())
+
+
+@pytest.fixture
+def many_at_once() -> Iterator[HTTPServer]:
+    """A server that would answer as many requests at a time as come."""
+    server = HTTPServer("127.0.0.1", 0, threaded=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+def ask_at_once(processes: int, *arguments: object) -> None:
+    """Let so many processes ask, each started when all are ready."""
+    command = [sys.executable, "-c", PROCESS, *map(str, arguments)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with contextlib.ExitStack() as stack:
+        started = [stack.enter_context(subprocess.Popen(command, text=True, **pipes)) for _ in range(processes)]  # type: ignore[call-overload]
+        for process in started:
+            assert process.stdout.readline() == "ready\n"
+        for process in started:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        assert [process.wait(30) for process in started] == [0] * processes
+
+
+def test_processes_take_turns_and_start_at_least_the_delay_apart(many_at_once: HTTPServer, tmp_path: Path) -> None:
+    """Two at a time would be twice what arXiv allows."""
+    service = Watched(many_at_once, seconds=0.05)
+
+    ask_at_once(2, many_at_once.url_for("/"), 0.2, tmp_path, 4)
+
+    gaps = [after - before for before, after in zip(service.starts, service.starts[1:], strict=False)]
+    assert len(gaps) == 7
+    assert min(gaps) > 0.12  # a busy machine takes a request in a little late
+    assert sum(gaps) > 7 * 0.2 - 0.08
+    assert service.most == 1
+
+
+def test_a_turn_lasts_until_the_body_is_read(many_at_once: HTTPServer, tmp_path: Path) -> None:
+    """With no delay to keep them apart, and answers that take their time."""
+    service = Watched(many_at_once, seconds=0.1)
+
+    ask_at_once(2, many_at_once.url_for("/"), 0, tmp_path, 3)
+
+    assert len(service.starts) == 6
+    assert service.most == 1
+
+
+def test_no_idle_connection_outlasts_a_turn(tmp_path: Path) -> None:
+    """Another process opens its own, and one is allowed."""
+    closed = threading.Event()
+
+    def pieces(number: int) -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+    with Wire(pieces) as wire:
+
+        def serve(connection: socket.socket) -> None:
+            connection.settimeout(5)
+            if connection.recv(1) == b"":
+                closed.set()
+
+        wire.then = serve
+        session = impatient(folder=tmp_path)
+        session.get(wire.url)
+        assert closed.wait(5)
+
+
+def test_a_pause_that_a_service_asks_for_holds_for_other_processes(httpserver: HTTPServer, tmp_path: Path) -> None:
+    """The next one finds it on file; it is told 429 by nobody."""
+    answers(httpserver, Response("busy", 429, {"Retry-After": "42"}), Response("ok"))
+    slept: list[float] = []
+    with pytest.raises(SourceError):
+        impatient(tries=1, folder=tmp_path).get(httpserver.url_for("/"))
+
+    impatient(sleep=slept.append, folder=tmp_path).get(httpserver.url_for("/"))
+
+    assert len(slept) == 1
+    assert 30 < slept[0] <= 42
+
+
+def test_a_pause_of_hours_is_kept_for_minutes(httpserver: HTTPServer, tmp_path: Path) -> None:
+    """No other process waits longer than we would."""
+    answers(httpserver, Response("busy", 503, {"Retry-After": "86400"}), Response("ok"))
+    slept: list[float] = []
+    with pytest.raises(SourceError):
+        impatient(folder=tmp_path, delay_seconds=60).get(httpserver.url_for("/"))
+
+    impatient(folder=tmp_path, delay_seconds=60, sleep=slept.append).get(httpserver.url_for("/"))
+
+    assert len(slept) == 1
+    assert polite.MAX_WAIT - 12 < slept[0] <= polite.MAX_WAIT
+
+
+def test_a_turn_ends_with_a_failure(tmp_path: Path) -> None:
+    """While we wait to try again, others may."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/"
+
+    def others_may(seconds: float) -> None:
+        locks = list(tmp_path.glob("*.lock"))
+        assert locks
+        for lock in locks:
+            FileLock(lock).acquire(timeout=0).lock.release()
+
+    with pytest.raises(SourceError, match="Connection refused"):
+        impatient(tries=2, folder=tmp_path, sleep=others_may).get(url)
+    others_may(0)
+
+
+def test_a_folder_that_can_not_be_used_stops_nothing(
+    httpserver: HTTPServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The session paces itself as ever."""
+    answers(httpserver, Response("ok"))
+    (tmp_path / "file").write_text("hello")
+    clock = Clock()
+    session = paced(clock, folder=tmp_path / "file")
+
+    for _ in range(3):
+        session.get(httpserver.url_for("/"))
+
+    assert clock.slept == [3.0, 3.0]
+    assert [record.name for record in caplog.records if record.levelno == logging.WARNING] == ["digest.turns"]
+
+
+# ------------------------------------------------------------------------------------------ answers from before
+
+
+class Shelf(dict[str, bytes]):
+    """Keeps answers in memory."""
+
+    def put(self, url: str, content: bytes) -> None:
+        self[url] = content
+
+
+def test_requests_are_counted_with_their_retries_and_redirects(httpserver: HTTPServer) -> None:
+    """For the report of a run."""
+    busy = [Response("busy", 503)]
+    httpserver.expect_request("/old").respond_with_data("", 302, {"Location": "/new"})
+    httpserver.expect_request("/new").respond_with_handler(lambda _: busy.pop() if busy else Response("here"))
+    session = impatient()
+
+    session.get(httpserver.url_for("/old"))
+
+    assert session.requests == len(httpserver.log) == 4
+
+
+def test_a_kept_answer_needs_no_request(httpserver: HTTPServer) -> None:
+    """Kept by one session, found by another."""
+    answers(httpserver, Response("ok"))
+    url, shelf = httpserver.url_for("/"), Shelf()
+    first, second = impatient(answers=shelf), impatient(answers=shelf)
+    found = first.get(url)
+    first.keep([found])
+
+    assert second.get(url) == found
+    assert second.requests == 0
+
+
+def test_only_what_the_caller_found_good_is_kept(httpserver: HTTPServer) -> None:
+    """An answer can be whole and still wrong; and no refusal is kept at all."""
+    answers(httpserver, Response("ok"), Response("no", 404))
+    url, shelf = httpserver.url_for("/"), Shelf()
+    session = impatient(answers=shelf)
+
+    session.get(url)
+    assert not shelf
+    session.keep([session.get(url)])
+    assert not shelf
+
+
+def test_a_fresh_answer_is_asked_for(httpserver: HTTPServer) -> None:
+    """Whatever was kept."""
+    answers(httpserver, Response("new"))
+    url = httpserver.url_for("/")
+
+    assert impatient(answers=Shelf({url: b"old"})).get(url, fresh=True).content == b"new"
+
+
+@pytest.mark.parametrize("error", [BadPage("half a page"), SourceError("a refusal")])
+def test_a_kept_answer_that_fails_its_check_is_asked_again(httpserver: HTTPServer, error: Exception) -> None:
+    """The check of today, not of the program that kept it."""
+    answers(httpserver, Response("whole"))
+    url = httpserver.url_for("/")
+
+    def check(document: Document) -> None:
+        if document.content != b"whole":
+            raise error
+
+    session = impatient(answers=Shelf({url: b"half"}))
+    assert session.get(url, check=check).content == b"whole"
+    assert session.requests == 1
+
+
+def test_a_session_without_a_place_for_answers_keeps_none(httpserver: HTTPServer) -> None:
+    """And asks each time."""
+    answers(httpserver, Response("ok"))
+    session = impatient()
+    for _ in range(2):
+        session.keep([session.get(httpserver.url_for("/"))])
+
+    assert session.requests == 2
