@@ -9,14 +9,20 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Strict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Strict, ValidationError, model_validator
 
+from . import turns
 from .engines import ENGINES
 from .errors import ConfigError
 from .identifiers import canonical_category
-from .selection import Rule, Rules
+from .keywords import parse
+from .plaintext import one_line
+from .rules import Rule, Rules
+from .words import words
 
 DEFAULT_FILE = "digest.toml"
+API = "https://export.arxiv.org/api/query"
+OAI = "https://oaipmh.arxiv.org/oai"
 
 
 def _address(url: str) -> str:
@@ -39,12 +45,27 @@ def _folder(path: Path) -> Path:
     return path
 
 
+def _keyword(text: str) -> str:
+    text = one_line(text)
+    parse(text)  # says what is wrong, and where
+    return text
+
+
+def _author(name: str) -> str:
+    if len("".join(words(name).split())) < 2:
+        raise ValueError('an author is a name such as "Ada Lovelace" or "A. Lovelace"')
+    return one_line(name)
+
+
 Folder = Annotated[Path, AfterValidator(_folder)]
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False, le=1e9)]
 Category = Annotated[str, AfterValidator(canonical_category)]
 Address = Annotated[str, AfterValidator(_address)]
-Phrase = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\w")]
+Title = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\w")]
+Keyword = Annotated[str, Field(max_length=500), AfterValidator(_keyword)]
+Author = Annotated[str, Field(max_length=200), AfterValidator(_author)]
+Yes = Annotated[bool, Strict()]
 
 
 class Part(BaseModel):
@@ -60,8 +81,9 @@ class Arxiv(Part):
     page_size: Annotated[Whole, Field(ge=1, le=2000)] = 200
     timeout_seconds: Annotated[Number, Field(gt=0)] = 60.0
     holidays: tuple[date, ...] = ()  #: beside arXiv's published list
-    api: Address = "https://export.arxiv.org/api/query"
+    api: Address = API
     rss: Address = "https://rss.arxiv.org"
+    oai: Address | None = None  #: none: arXiv's own, unless something stands in for its search
 
 
 class Price(Part):
@@ -88,18 +110,37 @@ class EngineSettings(Part):
 
 
 class SectionSettings(Part):
-    """`[[section]]`: a group of papers by keyword."""
+    """`[[section]]`: a group of papers by keyword or author."""
 
-    title: Phrase
-    keywords: tuple[Phrase, ...] = ()  #: none: the title itself is the phrase
+    title: Title
+    keywords: tuple[Keyword, ...] = ()  #: none, and no authors: the title itself is the keyword
+    authors: tuple[Author, ...] = ()
+    exclude: tuple[Keyword, ...] = ()  #: of papers that this section does not hold
     categories: tuple[Category, ...] = ()
     limit: Annotated[Whole, Field(ge=1)] = 100  #: rows in keywords.md
+
+    @model_validator(mode="after")
+    def _title_can_be_the_keyword(self) -> "SectionSettings":
+        for keyword in self.asked:
+            try:
+                parse(keyword)
+            except ValueError as error:
+                raise ValueError(f"the title is its keyword, as it has no other: {error}") from None
+        return self
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The keywords that it has or, without any and without authors, is."""
+        return self.keywords or (() if self.authors else (self.title,))
 
 
 class Config(Part):
     """Everything a command needs to know, read once."""
 
     categories: tuple[Category, ...] = ()
+    authors: tuple[Author, ...] = ()  #: followed in all that is collected
+    exclude: tuple[Keyword, ...] = ()  #: of papers that are kept out of every edition
+    cross_lists: Yes = True  #: False: papers whose primary category is another one are kept out
     language: Literal["zh-Hans"] = "zh-Hans"
     output: Folder = Path("site")
     cache: Folder = Path("cache")
@@ -108,21 +149,38 @@ class Config(Part):
     section: tuple[SectionSettings, ...] = ()
     file: Path | None = None  #: the one that was read
     home: Path = Path()  #: where a user's prompts/ and templates/ are looked for: beside the config file
+    shared: Path | None = None  #: where all processes of this user wait for their turn at arXiv; None: each for itself
     api_key: SecretStr | None = None  #: from the environment only
 
     @property
     def rules(self) -> Rules:
         """What the reader asked for, as selection.py takes it."""
         sections = (
-            Rule(title=one.title, keywords=one.keywords or (one.title,), categories=one.categories)
+            Rule(one.title, one.asked, categories=one.categories, authors=one.authors, exclude=one.exclude)
             for one in self.section
         )
-        return Rules(categories=self.categories, sections=tuple(sections))
+        return Rules(
+            categories=self.categories,
+            sections=tuple(sections),
+            authors=self.authors,
+            exclude=self.exclude,
+            cross_lists=self.cross_lists,
+        )
 
-    def with_keywords(self, phrases: Iterable[str]) -> "Config":
-        """A copy with a section for each phrase that no section has yet."""
+    @property
+    def oai_address(self) -> str | None:
+        """Where OAI-PMH is asked; None: nowhere, since only the search has something that stands in for it."""
+        return self.arxiv.oai or (OAI if self.arxiv.api == API else None)
+
+    def with_keywords(self, keywords: Iterable[str]) -> "Config":
+        """
+        A copy with a section for each keyword that is no section's title yet.
+
+        Raises:
+            ConfigError: one of them can't be read.
+        """
         known = {one.title for one in self.section}
-        added = tuple(SectionSettings(title=phrase) for phrase in dict.fromkeys(phrases) if phrase not in known)
+        added = tuple(_section(keyword) for keyword in dict.fromkeys(keywords) if keyword not in known)
         return self.model_copy(update={"section": (*self.section, *added)})
 
     def key(self) -> str:
@@ -141,6 +199,16 @@ class Config(Part):
         return self.api_key.get_secret_value()
 
 
+def _section(keyword: str) -> SectionSettings:
+    try:
+        return SectionSettings(title=keyword, keywords=(keyword,))
+    except ValidationError as error:
+        reason = error.errors(include_input=False, include_url=False)[-1]["msg"].removeprefix("Value error, ")
+        raise ConfigError(
+            f"keyword {one_line(keyword)[:80]!r}: {reason}", hint='such as --keyword "agents NOT survey"'
+        ) from None
+
+
 def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
     """
     The configuration: what was given by flag or variable, over digest.toml, over the defaults.
@@ -155,7 +223,7 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     """
     path = file or Path(DEFAULT_FILE)
     table = _read(path) if file is not None or path.exists() else {}
-    for reserved in ("file", "home", "api_key"):
+    for reserved in ("file", "home", "shared", "api_key"):
         if reserved in table:
             raise ConfigError(f"{path}: {reserved}: unknown key", hint="keys stay in the environment")
     for name in ("output", "cache"):
@@ -165,7 +233,9 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     table |= {"home": path.parent, "file": path if path.exists() else None}
     config = _validated(table, str(path), given)
     key = environment.get(config.engine.api_key_env, "").strip()
-    return config.model_copy(update={"api_key": SecretStr(key) if key else None})
+    home = environment.get("HOME") or environment.get("USERPROFILE")
+    shared = turns.default_folder(environment, Path(home)) if home else None
+    return config.model_copy(update={"api_key": SecretStr(key) if key else None, "shared": shared})
 
 
 def _read(path: Path) -> dict[str, Any]:

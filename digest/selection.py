@@ -3,39 +3,31 @@
 Pure: values in, values out. Whether a paper has a card is no concern of this module.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from .identifiers import covers, is_category
-from .models import Edition, Entry, Listed, Listing, Paper, Section
+from .keywords import has_phrase
+from .models import Edition, Entry, Listed, Listing, Section
+from .rules import Judge, Rule, Rules, Verdict, follows
+
+__all__ = [  # what was asked for is part of selecting, so it is had from here too
+    "NOT_ASKED",
+    "Rule",
+    "Rules",
+    "arrange",
+    "carried",
+    "edition_of",
+    "follows",
+    "has_phrase",
+    "joined",
+    "missing_rules",
+]
 
 NOT_ASKED = "not summarized yet"  #: why an entry fresh from a listing has no card
 
 _RANK = {"new": 0, "cross": 1, "replace": 2, "replace-cross": 3}
-_NO_WORD = re.compile(r"[^\w]+|_")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A keyword section as asked: the papers whose title or abstract has one of the phrases."""
-
-    title: str
-    keywords: tuple[str, ...]
-    categories: tuple[str, ...] = ()  #: none: any category
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the reader asked for."""
-
-    categories: tuple[str, ...] = ()
-    sections: tuple[Rule, ...] = ()
-
-    @property
-    def keywords(self) -> tuple[str, ...]:
-        """Every phrase of every section, each once."""
-        return tuple(dict.fromkeys(phrase for rule in self.sections for phrase in rule.keywords))
+_ARXIV = frozenset({"feed", "search", "oai"})  #: sources that say what arXiv announced, all in its own order
 
 
 def edition_of(listing: Listing, rules: Rules, language: str) -> Edition:
@@ -73,19 +65,16 @@ def carried(edition: Edition, saved: Edition) -> Edition:
     The edition with what `saved` has: nothing that was announced or paid for gets lost, in whatever order it came.
 
     A paper that the feed announced stays as it was announced; cards follow papers whose title and abstract are the
-    same, others are kept as earlier ones. What was asked for before is still asked for.
+    same, others are kept as earlier ones. What was asked for before is still asked for, and what either side keeps
+    out is kept out until `arrange` says otherwise.
     """
     grown = not set(saved.categories) <= set(edition.categories)  # the new listing has only what was missing
-    old = {entry.paper.arxiv_id: entry for entry in saved.entries}
     exact = saved.source == "feed"
-    joined_ = [_joined_entry(entry, old.pop(entry.paper.arxiv_id, None), exact) for entry in edition.entries]
-    entries = [*joined_, *old.values()]
-    if {edition.source, saved.source} <= {"feed", "search"}:
+    entries = _united((*edition.entries, *edition.excluded), (*saved.entries, *saved.excluded), exact)
+    if {edition.source, saved.source} <= _ARXIV:
         entries.sort(key=_place)
-    new = {entry.paper.arxiv_id for entry in entries}
-    replaced: dict[str, Entry] = {}
-    for entry in sorted((*edition.replacements, *saved.replacements), key=_place):
-        replaced.setdefault(entry.paper.arxiv_id, entry)
+    known = {entry.paper.arxiv_id for entry in entries}
+    replaced = sorted(_united(edition.replacements, saved.replacements, exact), key=_place)
     return edition.model_copy(
         update={
             "categories": _merged(saved.categories, edition.categories),
@@ -94,8 +83,9 @@ def carried(edition: Edition, saved: Edition) -> Edition:
             "notes": _merged(saved.notes, edition.notes) if grown else edition.notes,
             "judged_by": "",  # a saved card may stand beside a paper fetched anew
             "sections": (),
-            "entries": tuple(entries),
-            "replacements": tuple(one for arxiv_id, one in replaced.items() if arxiv_id not in new),
+            "entries": tuple(entry for entry in entries if not entry.excluded_by),
+            "excluded": tuple(entry for entry in entries if entry.excluded_by),
+            "replacements": tuple(entry for entry in replaced if entry.paper.arxiv_id not in known),
         }
     )
 
@@ -109,6 +99,13 @@ def _merged(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, *second)))
 
 
+def _united(fresh: Iterable[Entry], saved: Iterable[Entry], exact: bool) -> list[Entry]:
+    """Every entry of both once: the fresh ones with what the saved ones have, then the others."""
+    old = {entry.paper.arxiv_id: entry for entry in saved}
+    both = [_joined_entry(entry, old.pop(entry.paper.arxiv_id, None), exact) for entry in fresh]
+    return [*both, *old.values()]
+
+
 def _joined_entry(entry: Entry, saved: Entry | None, exact: bool) -> Entry:
     """One paper out of two listings of its date; `exact`: the saved one is as announced."""
     if saved is None:
@@ -120,6 +117,10 @@ def _joined_entry(entry: Entry, saved: Entry | None, exact: bool) -> Entry:
         "listed_under": _merged(saved.listed_under, entry.listed_under),
         "replies": saved.replies,
         "earlier": saved.earlier,
+        "why": saved.why,
+        "excluded_by": entry.excluded_by or saved.excluded_by,
+        "first_announced": entry.first_announced or saved.first_announced,
+        "change": entry.change or (saved.change if saved.paper.version == paper.version else None),
     }
     if (saved.paper.title, saved.paper.abstract) == (paper.title, paper.abstract):
         mine |= {"card": saved.card, "problems": saved.problems}
@@ -132,17 +133,42 @@ def arrange(edition: Edition, rules: Rules) -> Edition:
     """
     The edition with its entries sorted into sections: those the source gives, keywords, categories.
 
-    Every entry stands in at least one section; in a category section only once, under its primary category. A phrase
-    that arXiv was asked for on another call keeps a section of its own.
+    Every entry stands in at least one section, and says why it is there; in a category section only once, under its
+    primary category. A keyword that arXiv was asked for on another call keeps a section of its own. What a rule keeps
+    out stands apart with the rule's name, and comes back when the rule is gone.
     """
     before = (Rule(phrase, (phrase,)) for phrase in edition.keywords if phrase not in rules.keywords)
     rules = replace(rules, sections=(*rules.sections, *before))
+    judge = Judge(rules, edition.categories, searched=not edition.categories and edition.source in _ARXIV)
+    verdicts = {entry.paper.arxiv_id: judge(entry) for entry in (*edition.entries, *edition.excluded)}
+    edition = _parted(edition, verdicts)
     free = [entry for entry in edition.entries if not entry.listed_under]
-    by_keyword = list(_by_keyword(free, rules.sections))
+    by_keyword = list(_by_keyword(free, rules.sections, verdicts))
     placed = {arxiv_id for section in by_keyword for arxiv_id in section.arxiv_ids}
     if not edition.categories:
         free = [entry for entry in free if entry.paper.arxiv_id not in placed]
     return edition.with_sections([*_given(edition.entries), *by_keyword, *_by_category(free, edition.categories)])
+
+
+def _parted(edition: Edition, verdicts: Mapping[str, Verdict]) -> Edition:
+    """The edition with each entry on its side of the rules; one that changes sides goes to its place there."""
+    here = [_judged(entry, verdicts) for entry in edition.entries]
+    there = [_judged(entry, verdicts) for entry in edition.excluded]
+    kept = _put([one for one in here if not one.excluded_by], [one for one in there if not one.excluded_by], edition)
+    out = _put([one for one in there if one.excluded_by], [one for one in here if one.excluded_by], edition)
+    return edition.model_copy(update={"entries": kept, "excluded": out})
+
+
+def _judged(entry: Entry, verdicts: Mapping[str, Verdict]) -> Entry:
+    verdict = verdicts[entry.paper.arxiv_id]
+    return entry.model_copy(update={"why": verdict.why, "excluded_by": verdict.excluded_by})
+
+
+def _put(those: Sequence[Entry], more: Sequence[Entry], edition: Edition) -> tuple[Entry, ...]:
+    """Entries, and more of them: in arXiv's order where it has one, else behind."""
+    if more and edition.source in _ARXIV:
+        return tuple(sorted((*those, *more), key=_place))
+    return (*those, *more)
 
 
 def _given(entries: Iterable[Entry]) -> Iterator[Section]:
@@ -155,13 +181,15 @@ def _given(entries: Iterable[Entry]) -> Iterator[Section]:
         yield Section(title=title, kind="category" if is_category(title) else "keyword", arxiv_ids=tuple(ids))
 
 
-def _by_keyword(entries: Sequence[Entry], rules: Iterable[Rule]) -> Iterator[Section]:
+def _by_keyword(entries: Sequence[Entry], rules: Iterable[Rule], verdicts: Mapping[str, Verdict]) -> Iterator[Section]:
     """Yield the section of each rule, also an empty one: the page then says that nothing matched."""
     if not entries:
         return
-    for rule in rules:
-        ids = tuple(entry.paper.arxiv_id for entry in entries if follows(entry.paper, rule))
-        yield Section(title=rule.title, kind="keyword", arxiv_ids=ids)
+    for n, rule in enumerate(rules):
+        ids = (entry.paper.arxiv_id for entry in entries)
+        yield Section(
+            title=rule.title, kind="keyword", arxiv_ids=tuple(one for one in ids if n in verdicts[one].sections)
+        )
 
 
 def _by_category(entries: Iterable[Entry], asked: Sequence[str]) -> Iterator[Section]:
@@ -180,30 +208,9 @@ def _by_category(entries: Iterable[Entry], asked: Sequence[str]) -> Iterator[Sec
 
 def missing_rules(asked: Rules, saved: Edition | None) -> Rules | None:
     """The part of what is asked that a saved edition does not cover; None if it covers all."""
-    if saved is None or saved.source not in ("feed", "search"):
+    if saved is None or saved.source not in _ARXIV:
         return asked
     if not asked.categories:
         return None if set(asked.keywords) <= set(saved.keywords) else asked
     left = tuple(one for one in asked.categories if not covers(saved.categories, one))
     return replace(asked, categories=left) if left else None
-
-
-def follows(paper: Paper, rule: Rule) -> bool:
-    """Whether a paper belongs in a keyword section."""
-    if rule.categories and not any(covers(rule.categories, one) for one in paper.categories):
-        return False
-    text = f"{paper.title} . {paper.abstract}"
-    return any(has_phrase(text, phrase) for phrase in rule.keywords)
-
-
-def has_phrase(text: str, phrase: str) -> bool:
-    """
-    Whether the words of `phrase` follow each other in `text`; case, hyphens and a plural s make no difference.
-
-    >>> has_phrase("Large vision-language models", "Vision Language Model")
-    True
-    >>> has_phrase("Supervision languages", "vision language")
-    False
-    """
-    words = _NO_WORD.sub(" ", phrase.casefold()).strip()
-    return bool(words) and re.search(rf" {re.escape(words)}s? ", f" {_NO_WORD.sub(' ', text.casefold())} ") is not None

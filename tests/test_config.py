@@ -6,6 +6,7 @@ import pytest
 
 from digest.config import Config, load
 from digest.errors import ConfigError
+from digest.rules import Rule, Rules
 
 
 @pytest.fixture
@@ -58,6 +59,71 @@ def test_keywords_of_a_call_join_those_of_the_file(toml: Path) -> None:
     assert [(one.title, one.limit) for one in config.section] == [("A", 5), ("B", 100)]
 
 
+def test_keywords_of_a_call_may_be_expressions() -> None:
+    """The text as given is the section's title and its keyword."""
+    (rule,) = Config().with_keywords(["agents NOT survey"]).rules.sections
+
+    assert (rule.title, rule.keywords) == ("agents NOT survey", ("agents NOT survey",))
+
+
+@pytest.mark.parametrize("keyword", ["agents AND", "(", "!", "x" * 1000])
+def test_a_keyword_of_a_call_that_can_not_be_read_is_named(keyword: str) -> None:
+    """One line with the keyword and its mistake."""
+    with pytest.raises(ConfigError, match=r"^keyword '") as caught:
+        Config().with_keywords(["fine", keyword])
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_rules_have_all_that_is_asked(toml: Path) -> None:
+    """Authors, exclusions and cross-lists, of the whole and of a section."""
+    rules = loaded(
+        toml,
+        """
+        authors = ["Ada Lovelace"]
+        exclude = ["survey", "ti:quantum"]
+        cross_lists = false
+        [[section]]
+        title = "Agents"
+        keywords = ["agent OR agents"]
+        authors = ["A. Turing"]
+        exclude = ["game"]
+        categories = ["cs.ai"]
+        """,
+    ).rules
+
+    assert rules == Rules(
+        sections=(Rule("Agents", ("agent OR agents",), ("cs.AI",), ("A. Turing",), ("game",)),),
+        authors=("Ada Lovelace",),
+        exclude=("survey", "ti:quantum"),
+        cross_lists=False,
+    )
+
+
+def test_a_section_of_authors_has_no_keyword(toml: Path) -> None:
+    """Its title is a name for them, and may be any text; no rule asks for anything by default."""
+    (rule,) = loaded(toml, '[[section]]\ntitle = "People (mine)"\nauthors = ["Ada Lovelace"]').rules.sections
+
+    assert rule.keywords == ()
+    assert loaded(toml, "").rules == Rules()
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("", "https://oaipmh.arxiv.org/oai"),
+        ('api = "https://export.arxiv.org/api/query/"', "https://oaipmh.arxiv.org/oai"),
+        ('api = "http://127.0.0.1:1/api/query"', None),
+        ('oai = "http://127.0.0.1:1/oai/"', "http://127.0.0.1:1/oai"),
+        ('api = "http://127.0.0.1:1/api/query"\noai = "http://127.0.0.1:1/oai"', "http://127.0.0.1:1/oai"),
+    ],
+)
+def test_what_stands_in_for_the_search_stands_in_for_oai_only_if_named(
+    toml: Path, text: str, address: str | None
+) -> None:
+    """A test or mirror of the search never makes us ask arXiv itself."""
+    assert loaded(toml, f"[arxiv]\n{text}").oai_address == address
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -78,6 +144,16 @@ def test_keywords_of_a_call_join_those_of_the_file(toml: Path) -> None:
         ('[engine]\nbase_url = "http://me:secret@host/v1"', "engine.base_url"),
         ('[engine]\napi_key_env = "sk-secret"', "engine.api_key_env"),
         ('[[section]]\ntitle = "' + "a b" * 1000 + '"', "section.0.title"),
+        (
+            '[[section]]\ntitle = "A"\nkeywords = ["a", "b AND"]',
+            "section.0.keywords.1: at the end: a phrase is missing",
+        ),
+        ('[[section]]\ntitle = "A"\nexclude = ["a)"]', "section.0.exclude.0: ) at character 2: it closes nothing"),
+        ('[[section]]\ntitle = "A (B)"', "section.0: the title is its keyword, as it has no other: ( at character 3"),
+        ('exclude = ["NOT a"]', "exclude.0: NOT alone"),
+        ('authors = ["Q."]', 'authors.0: an author is a name such as "Ada Lovelace"'),
+        ('cross_lists = "no"', "cross_lists: "),
+        ('[arxiv]\noai = "arxiv.org/oai"', "arxiv.oai: an address begins with"),
     ],
 )
 def test_each_mistake_is_named_with_its_place(toml: Path, text: str, said: str) -> None:

@@ -53,7 +53,7 @@ def test_every_config_key_is_in_the_example() -> None:
         (SectionSettings, table["section"][0]),
     ]
     for part, written in parts:
-        assert set(part.model_fields) - {"file", "home", "api_key"} == set(written), part
+        assert set(part.model_fields) - {"file", "home", "shared", "api_key"} == set(written), part
 
 
 def test_every_variable_is_in_the_readme() -> None:
