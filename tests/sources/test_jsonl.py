@@ -86,6 +86,7 @@ def test_a_full_row_fills_every_field(read: Read) -> None:
         ({"categories": ["cs.AI", "68T45", "cs.CL"], "primary_category": "cs.CL"}, "categories", ("cs.CL", "cs.AI")),
         ({"comments": "12 pages"}, "comment", "12 pages"),
         ({"comment": ""}, "comment", None),
+        ({"comment": "None"}, "comment", None),
         ({"journal-ref": "J. Foo 1"}, "journal_ref", "J. Foo 1"),
         ({"published": "2026-03-14"}, "submitted", datetime(2026, 3, 14, tzinfo=UTC)),
         ({"date": "2026-03-14"}, "updated", datetime(2026, 3, 14, tzinfo=UTC)),
@@ -152,6 +153,13 @@ def test_rows_of_another_date_are_left_out(read: Read) -> None:
 
     assert one(read(*rows)).title == "Bar"
     assert read(rows[0]).notes == ("papers.jsonl has 1 rows, none of them of this date and these categories.",)
+
+
+def test_a_repeated_row_comes_once(read: Read) -> None:
+    """Under another section it is another line of the listing."""
+    listing = read(ROW, {**ROW, "section": "Foo"}, ROW)
+
+    assert [item.section for item in listing.items] == [None, "Foo"]
 
 
 @pytest.mark.parametrize("held", [lambda card: card, lambda card: {"AI": card}, lambda card: {"card": card}])

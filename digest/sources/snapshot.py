@@ -1,0 +1,198 @@
+"""Papers from arXiv's bulk metadata: one file with every paper's record, in which no announcement dates stand.
+
+Reads the file once from end to end, whatever its size, and parses no record of another month.
+"""
+
+import email.utils
+import logging
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .. import schedule
+from ..errors import RecordError
+from ..identifiers import parse_id
+from ..models import Paper
+from ..plaintext import one_line
+from .rows import UNREADABLE, Row, authors_of, categories_of, comment_of, read_row, read_unless_cut, reason, text_of
+from .streams import lines
+
+# Year and month in an identifier, in the record's bytes: a quote inside a text has a backslash before it, so that no
+# title or abstract can look like this. Some writers put a backslash before the slash of "hep-th/9901001".
+_MONTH = re.compile(rb'"id"\s*:\s*"(?:[A-Za-z.-]+\\?/)?(\d{4})')
+
+log = logging.getLogger(__name__)
+
+
+class Version(NamedTuple):
+    """One version of a paper."""
+
+    number: int
+    created: datetime  #: UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One paper of the snapshot: what tells when it was announced, and on demand all the rest."""
+
+    arxiv_id: str
+    submitted: datetime  #: of v1, UTC
+    changed: date | None  #: UTC day of the last change to its record; never before it was announced
+    categories: tuple[str, ...]  #: primary first
+    _place: str
+    _line: bytes
+
+    def paper(self) -> Paper:
+        """
+        The paper at its newest version.
+
+        Raises:
+            RecordError: a field is missing or not what it must be; the message says where and why.
+        """
+        try:
+            return _paper(read_row(self._line))
+        except UNREADABLE as error:
+            raise RecordError(f"{self._place}: {reason(error)}") from error
+
+
+class Snapshot:
+    """
+    One file, one JSON object a line, plain or packed by gzip or zip.
+
+    Args:
+        path: The file, some gigabytes; it is read from end to end for each call.
+        holidays: More days without a mailing than arXiv's calendar has.
+
+    Source: https://info.arxiv.org/help/bulk_data.html
+    """
+
+    def __init__(self, path: Path, holidays: Collection[date] = ()) -> None:
+        self._path, self._holidays = path, holidays
+
+    def sightings(self, first: date, last: date) -> Iterator[Seen]:
+        """
+        Yield the papers of all categories that may have been announced from `first` to `last`, and their neighbours.
+
+        The neighbours are those before the first listing in its months, and those of the listing after `last`: the
+        borders between listings show only where both sides are known. A paper that was held back is among them
+        however long ago it was submitted. They come in the file's order, each once.
+
+        Args:
+            first: Announcement date, or a day before the first one meant.
+            last: Announcement date, or a day after the last one meant.
+
+        Raises:
+            RecordError: the file or a record of these months can't be read; the message says where and why.
+            ConfigError: the file is a zip of several.
+        """
+        months, end = span(first, last, self._holidays)
+        known: set[str] = set()
+        number = 0
+        for number, line in lines(self._path):
+            month = _MONTH.search(line)
+            if month and month[1] not in months:
+                continue
+            seen = self._read(number, line, end)
+            if seen and seen.arxiv_id not in known:
+                known.add(seen.arxiv_id)
+                yield seen
+        log.info("%s: %d of %d records may be of %s to %s", self._path, len(known), number, first, last)
+
+    def _read(self, number: int, line: bytes, end: datetime) -> Seen | None:
+        """The paper of one line; None where it was submitted later, or where the file breaks off."""
+        place = f"{self._path}:{number}"
+        try:
+            row = read_unless_cut(line, number)
+            seen = _seen(row, place, line) if row is not None else None
+        except UNREADABLE as error:
+            raise RecordError(f"{place}: {reason(error)}") from error
+        if seen is None:
+            log.warning("%s: the file breaks off here; papers may be missing", place)
+        return seen if seen and seen.submitted <= end else None
+
+
+def span(first: date, last: date, holidays: Collection[date] = ()) -> tuple[frozenset[bytes], datetime]:
+    """
+    Which identifiers and which submissions can matter for the listings from `first` to `last`.
+
+    Returns:
+        The months of the identifiers, as they stand in them, from the beginning of the first window on; and the end
+        of the window after the last one, UTC.
+
+    >>> months, end = span(date(2026, 3, 17), date(2026, 3, 17))
+    >>> sorted(months), end.isoformat()
+    ([b'2603'], '2026-03-17T18:00:00+00:00')
+    """
+    if not schedule.is_listing_day(first, holidays):
+        first = schedule.nearest(first, holidays)[1]
+    beyond = schedule.nearest(last, holidays)[1]
+    start = schedule.window(first, holidays).start
+    count = (beyond.year - start.year) * 12 + beyond.month - start.month
+    months = ((start.year + month // 12, month % 12 + 1) for month in range(start.month - 1, start.month + count))
+    names = frozenset(f"{year % 100:02}{month:02}".encode() for year, month in months)
+    return names, schedule.window(beyond, holidays).end
+
+
+def _seen(row: Row, place: str, line: bytes) -> Seen:
+    changed = text_of(row, "update_date")
+    return Seen(
+        arxiv_id=parse_id(text_of(row, "id")).base,
+        submitted=_versions(row)[0].created,
+        changed=date.fromisoformat(changed) if changed else None,
+        categories=categories_of(row),
+        _place=place,
+        _line=line,
+    )
+
+
+def _paper(row: Row) -> Paper:
+    versions = _versions(row)
+    return Paper(
+        arxiv_id=parse_id(text_of(row, "id")).base,
+        version=versions[-1].number,
+        title=text_of(row, "title"),
+        authors=_authors(row.get("authors_parsed")) or authors_of(row.get("authors")),
+        abstract=text_of(row, "abstract"),
+        categories=categories_of(row),
+        submitted=versions[0].created,
+        updated=versions[-1].created,
+        comment=comment_of(row),
+        journal_ref=text_of(row, "journal-ref") or None,
+        doi=text_of(row, "doi") or None,
+    )
+
+
+def _versions(row: Row) -> list[Version]:
+    """All versions, the first one first."""
+    told: Any = row.get("versions")
+    try:
+        found = sorted(Version(int(one["version"].removeprefix("v")), _moment(one["created"])) for one in told)
+    except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
+        raise ValueError(f"versions: {one_line(str(told))[:80]!r} can't be read") from error
+    if not found:
+        raise ValueError("versions: there are none")
+    return found
+
+
+def _moment(told: str) -> datetime:
+    found = email.utils.parsedate_to_datetime(told)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _authors(told: Any) -> tuple[str, ...]:
+    """
+    Names from lists of last name, first names and suffix; affiliations that may come behind are left out.
+
+    >>> _authors([["Lovelace", "Ada", ""], ["Turing", "A. M.", "Jr"], ["The Foo Collaboration", "", ""]])
+    ('Ada Lovelace', 'A. M. Turing Jr', 'The Foo Collaboration')
+    """
+    if told is None:
+        return ()
+    try:
+        names = (one_line(" ".join((*author[1:2], author[0], *author[2:3]))) for author in told)
+        return tuple(filter(None, names))
+    except (TypeError, KeyError, IndexError) as error:
+        raise ValueError("authors_parsed: lists of names are due") from error
