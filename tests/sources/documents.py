@@ -1,13 +1,15 @@
 """Writes small Atom and RSS documents of invented papers, and stands in for arXiv without a network."""
 
 import email.utils
+import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
+from digest import schedule
 from digest.models import Paper
-from digest.polite import Document, PoliteSession
+from digest.polite import Document, Kept, PoliteSession
 from digest.schedule import EASTERN
 
 ATOM = (
@@ -27,8 +29,8 @@ Answer = bytes | tuple[int, bytes]
 class Canned(PoliteSession):
     """Answers from a function of the address; paces and repeats as ever, but takes no time for it."""
 
-    def __init__(self, answer: Callable[[str], Answer]) -> None:
-        super().__init__(delay_seconds=0, sleep=lambda seconds: None)
+    def __init__(self, answer: Callable[[str], Answer], answers: Kept | None = None) -> None:
+        super().__init__(delay_seconds=0, sleep=lambda seconds: None, answers=answers)
         self.answer = answer
         self.asked: list[str] = []
 
@@ -89,16 +91,102 @@ def refusal(message: str) -> bytes:
 
 
 def index(*papers: Paper) -> Callable[[str], Answer]:
-    """A search API that holds these papers: pages over all of them, or over those of `id_list`."""
+    """A search API that holds these papers: it knows queries, `id_list`, sorting and pages."""
+    entries: dict[str, str] = {}  # written when first asked for
 
     def answer(url: str) -> Answer:
         asked = parameters(url)
         names = [name.partition("v")[0] for name in asked["id_list"].split(",") if name]
-        found = [paper for paper in papers if paper.arxiv_id in names] if names else list(papers)
+        query = asked["search_query"]
+        matches = _query(_TOKEN.findall(query)) if query else lambda paper: True
+        found = [one for one in papers if (not names or one.arxiv_id in names) and matches(one)]
+        by = {"submittedDate": "submitted", "lastUpdatedDate": "updated"}.get(asked["sortBy"])
+        if by and not names:
+            found.sort(key=lambda one: getattr(one, by), reverse=asked["sortOrder"] == "descending")
         start, size = int(asked["start"]), int(asked["max_results"])
-        return atom([atom_entry(paper) for paper in found[start : start + size]], len(found), start)
+        page = found[start : start + size]
+        entries.update((one.arxiv_id, atom_entry(one)) for one in page if one.arxiv_id not in entries)
+        return atom([entries[one.arxiv_id] for one in page], len(found), start)
 
     return answer
+
+
+_TOKEN = re.compile(r'[()]|\w+:\[\d+ TO \d+\]|\w+:"[^"]*"|[^\s()]+')
+Matches = Callable[[Paper], bool]
+
+
+def _query(tokens: list[str]) -> Matches:
+    """What a query finds; as arXiv reads it, operators know no precedence and group to the right."""
+    token = tokens.pop(0)
+    if token == "(":
+        left = _query(tokens)
+        assert tokens.pop(0) == ")", "a parenthesis that is never closed"
+    else:
+        left = _term(token)
+    if not tokens or tokens[0] == ")":
+        return left
+    operator = tokens.pop(0)
+    right = _query(tokens)
+    assert operator in ("AND", "OR", "ANDNOT"), operator
+    if operator == "OR":
+        return lambda paper: left(paper) or right(paper)
+    return lambda paper: left(paper) and right(paper) == (operator == "AND")
+
+
+def _term(term: str) -> Matches:
+    field, _, text = term.partition(":")
+    text = text.strip('"').lower() if field != "cat" else text
+    if field == "submittedDate":
+        first, last = (datetime.strptime(f"{one}Z", "%Y%m%d%H%M%z") for one in text.strip("[]").split(" to "))
+        return lambda paper: paper.submitted is not None and first <= paper.submitted < last + timedelta(minutes=1)
+    if field == "cat":
+        archive = text.removesuffix("*")
+        return lambda paper: any(
+            one == text or (archive != text and one.startswith(archive)) for one in paper.categories
+        )
+    texts: dict[str, Callable[[Paper], str]] = {
+        "ti": lambda paper: paper.title,
+        "abs": lambda paper: paper.abstract,
+        "au": lambda paper: "; ".join(paper.authors),
+    }
+    return lambda paper: text in texts[field](paper).lower()
+
+
+def numbered(
+    announced: date,
+    first: int,
+    categories: Sequence[Sequence[str]] = (("cs.CL", "cs.AI"),),
+    *,
+    held: Sequence[timedelta] = (),
+    regular: int = 400,
+) -> list[Paper]:
+    """
+    A listing as arXiv numbers it: papers held back by so much before its window, then those of the window.
+
+    Args:
+        announced: Its date.
+        first: The number of its first paper.
+        categories: Of the papers in turn, over and over.
+        held: In any order; the longest comes first.
+        regular: How many papers of the window, at even distances.
+    """
+    window = schedule.window(announced)
+    step = (window.end - window.start) / (regular + 1)
+    times = [window.start - back for back in sorted(held, reverse=True)]
+    times += [window.start + step * number for number in range(1, regular + 1)]
+    return [
+        Paper(
+            arxiv_id=f"{announced:%y%m}.{number:05}",
+            version=1,
+            title=f"Foo {number}",
+            authors=("Ada Lovelace",),
+            abstract=f"We present Foo {number}.",
+            categories=tuple(categories[number % len(categories)]),
+            submitted=moment.replace(microsecond=0),
+            updated=moment.replace(microsecond=0),
+        )
+        for number, moment in enumerate(times, first)
+    ]
 
 
 def rss_item(paper: Paper, announce_type: str = "new", creator: str | None = None) -> str:
@@ -125,3 +213,65 @@ def rss_error(message: str) -> bytes:
     """The feed's way to say no."""
     head = tag("title", "Feed error for query: x") + tag("description", message)
     return f"{RSS}<channel>{head}</channel></rss>".encode()
+
+
+OAI = '<?xml version="1.0" encoding="UTF-8"?>\n<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/">'
+
+
+def oai_record(
+    paper: Paper,
+    changed: str = "2026-03-17",
+    authors: str | None = None,
+    extra_categories: Sequence[str] = (),
+    deleted: bool = False,
+) -> str:
+    """A paper as OAI-PMH writes it in arXivRaw: its versions lie one after the other up to the last update."""
+    status = ' status="deleted"' if deleted else ""
+    header = tag("identifier", f"oai:arXiv.org:{paper.arxiv_id}") + tag("datestamp", changed)
+    moments = [paper.submitted] * (paper.version - 1) + [paper.updated]
+    versions = "".join(
+        f'<version version="v{number}">{tag("date", f"{moment:%a, %d %b %Y %H:%M:%S} GMT")}</version>'
+        for number, moment in enumerate(moments, 1)
+    )
+    names = ", ".join(paper.authors) if authors is None else authors
+    fields = (
+        f"{tag('id', paper.arxiv_id)}{tag('submitter', 'A Person')}{versions}{tag('title', paper.title)}"
+        f"{tag('authors', names)}{tag('categories', ' '.join((*paper.categories, *extra_categories)))}"
+        f"{tag('comments', paper.comment)}{tag('journal-ref', paper.journal_ref)}{tag('doi', paper.doi)}"
+        f"{tag('abstract', paper.abstract)}"
+    )
+    raw = f'<metadata><arXivRaw xmlns="http://arxiv.org/OAI/arXivRaw/">{fields}</arXivRaw></metadata>'
+    return f"<record><header{status}>{header}</header>{'' if deleted else raw}</record>"
+
+
+def oai(*records: str, token: str | None = None) -> bytes:
+    """A page of OAI-PMH; an empty token says that it is the last one."""
+    listed = f"<ListRecords>{''.join(records)}{tag('resumptionToken', token)}</ListRecords>"
+    return f"{OAI}{listed}</OAI-PMH>".encode()
+
+
+def oai_error(code: str, words: str = "Words.") -> bytes:
+    """OAI-PMH's way to say no."""
+    return f"{OAI}<error code='{code}'>{escape(words)}</error></OAI-PMH>".encode()
+
+
+def harvestable(changed: Mapping[Paper, date], size: int = 2500) -> Callable[[str], Answer]:
+    """An OAI-PMH interface that holds these papers with the day of their last change, `size` on a page."""
+
+    def answer(url: str) -> Answer:
+        asked = parameters(url)
+        state = asked.get("resumptionToken") or f"{asked['set']}|{asked['from']}|0"
+        name, since, start = state.split("|")
+        wanted = ".".join(name.split(":")[1:])
+        found = [
+            (paper, day)
+            for paper, day in sorted(changed.items(), key=lambda one: (one[1], one[0].arxiv_id))
+            if day.isoformat() >= since and any(f"{one}.".startswith(f"{wanted}.") for one in paper.categories)
+        ]
+        page = found[int(start) : int(start) + size]
+        if not page:
+            return oai_error("noRecordsMatch")
+        more = f"{name}|{since}|{int(start) + size}" if len(found) > int(start) + size else None
+        return oai(*(oai_record(paper, day.isoformat()) for paper, day in page), token=more)
+
+    return answer
