@@ -1,26 +1,28 @@
-"""A model's reply judged: the five fields of a card, or the reasons why there is none, and what is doubtful in it.
+"""A model's reply judged: a card or a note on a change, or the reasons why there is none, and what is doubtful in it.
 
 Pure. Looks at one reply and its paper; asks nobody, changes no wording, knows no engine.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .figures import missing, values
 from .models import FIELDS, Paper
 from .plaintext import has_control, one_line
+from .prompts import NOTE_FIELDS
 from .replies import read_object
 
 NOT_STATED = "摘要未说明"  #: what a field says, and nothing else, where the abstract says nothing
 SHORTEST, LONGEST = 4, 1200  #: characters of a field
+LONGEST_LINE = 120  #: characters of a line of a note
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The five cleaned fields, or None where no card can be made; with fields, problems are doubts."""
+    """The cleaned fields, or None where no card or note can be made; with fields, problems are doubts."""
 
     fields: Mapping[str, str] | None
     problems: tuple[str, ...] = ()  #: one line each: "result: 4.1% is not in the abstract"
@@ -36,12 +38,10 @@ def judge(paper: Paper, reply: str, *, language: str = "zh-Hans", finish_reason:
         language: Of the card, as a BCP 47 tag: "zh-Hans".
         finish_reason: As the service gave it; "length" explains a broken reply, "content_filter" refuses it.
     """
-    if finish_reason == "content_filter":
-        return Judgement(None, ("reply: the service's content filter stopped it",))
     try:
-        found = read_object(reply, FIELDS)
+        found = _read(reply, FIELDS, finish_reason)
     except ValueError as error:
-        return Judgement(None, (f"reply: {_why_none(reply, finish_reason) or error}",))
+        return Judgement(None, (f"reply: {error}",))
     problems = tuple(_unusable(found, paper, language))
     if problems:
         return Judgement(None, problems)
@@ -65,6 +65,16 @@ def _figures(paper: Paper, fields: Mapping[str, str], language: str) -> Iterator
 _DOUBTS: tuple[Callable[[Paper, Mapping[str, str], str], Iterator[str]], ...] = (_figures,)
 
 
+def _read(reply: str, names: Sequence[str], finish_reason: str | None) -> Mapping[str, Any]:
+    """The object in a reply; a ValueError says why there is none."""
+    if finish_reason == "content_filter":
+        raise ValueError("the service's content filter stopped it")
+    try:
+        return read_object(reply, names)
+    except ValueError as error:
+        raise ValueError(_why_none(reply, finish_reason) or str(error)) from error
+
+
 def _why_none(reply: str, finish_reason: str | None) -> str | None:
     if finish_reason == "length":
         return "was cut off at the length limit"
@@ -77,6 +87,46 @@ def _clean(text: str) -> str:
     """A field on one line, without bold marks, and the agreed phrase without its full stop."""
     line = _BOLD.sub(r"\1", one_line(text))
     return NOT_STATED if line.rstrip("。.") == NOT_STATED else line
+
+
+# ---- notes -----------------------------------------------------------------------------------------------------
+
+
+def judge_note(
+    before: Paper, after: Paper, reply: str, *, language: str = "zh-Hans", finish_reason: str | None = None
+) -> Judgement:
+    """
+    Return the two lines that say what `after` changed against `before`, or why there are none; never raises.
+
+    A note is never shown with a mark, as a card may be: a figure that neither text has is a reason to have none.
+    """
+    try:
+        found = _read(reply, NOTE_FIELDS, finish_reason)
+    except ValueError as error:
+        return Judgement(None, (f"reply: {error}",))
+    problems = tuple(_unusable_lines(found, "\n".join((*_texts(before), *_texts(after))), language))
+    return Judgement(None, problems) if problems else Judgement({name: _clean(found[name]) for name in NOTE_FIELDS})
+
+
+def _texts(paper: Paper) -> tuple[str, str]:
+    return paper.title, paper.abstract
+
+
+def _unusable_lines(found: Mapping[str, Any], text: str, language: str) -> Iterator[str]:
+    """Why there is no note that `text` bears out."""
+    source, known, lines = text.lower().replace("$", ""), values(text), []
+    for name in NOTE_FIELDS:
+        reason = "is missing" if name not in found else _wrong_text(found[name], source, language)
+        if reason:
+            yield f"{name}: {reason}"
+            continue
+        lines.append(line := _clean(found[name]))
+        if len(line) > LONGEST_LINE:
+            yield f"{name}: is {len(line)} characters long, more than {LONGEST_LINE}"
+        for figure in missing(line, known, chinese_numerals=language.startswith("zh")):
+            yield f"{name}: {figure} is in neither abstract"
+    if len(lines) > len(set(lines)):
+        yield "reply: says the same in both lines"
 
 
 # ---- fields ----------------------------------------------------------------------------------------------------
@@ -98,12 +148,17 @@ def _unusable(found: Mapping[str, Any], paper: Paper, language: str) -> Iterator
 
 
 def _wrong(value: Any, name: str, source: str, language: str) -> str | None:
-    """Why one field can't be used, or None."""
+    """Why one field of a card can't be used, or None."""
+    if isinstance(value, str) and _clean(value) == NOT_STATED and name != "tldr":  # a TL;DR can always be written
+        return None
+    return _wrong_text(value, source, language)
+
+
+def _wrong_text(value: Any, source: str, language: str) -> str | None:
+    """Why a text about the paper can't be used, or None."""
     if not isinstance(value, str):
         return "is null" if value is None else f"is not a text but {_KINDS.get(type(value), 'a number')}"
     text = _clean(value)
-    if text == NOT_STATED and name != "tldr":  # a TL;DR can always be written
-        return None
     return (
         _void(value, text)
         or _markup(value, source)

@@ -1,4 +1,4 @@
-"""From a paper and prompt texts to a Request, and from a reply that failed its checks to the next one.
+"""From papers and prompt texts to a Request, and from a reply that failed its checks to the next one.
 
 Pure. Knows neither files nor engines; the wording is in prompts/, and what comes back is judged in checks.py.
 """
@@ -18,19 +18,27 @@ from .models import FIELDS, Paper, Request
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
-#: What the reply must look like, in the strict mode of services that have one.
-CARD_SCHEMA: Mapping[str, Any] = MappingProxyType(
-    {
-        "type": "object",
-        "properties": {name: {"type": "string"} for name in FIELDS},
-        "required": list(FIELDS),
-        "additionalProperties": False,
-    }
-)
+NOTE_FIELDS = ("headline", "other")  #: of a note on a change: its two lines, in reading order
+
+
+def _schema(names: Sequence[str]) -> Mapping[str, Any]:
+    """What a reply must look like, in the strict mode of services that have one."""
+    return MappingProxyType(
+        {
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in names},
+            "required": list(names),
+            "additionalProperties": False,
+        }
+    )
+
+
+CARD_SCHEMA, NOTE_SCHEMA = _schema(FIELDS), _schema(NOTE_FIELDS)
 
 # Cool, for a card should stick to the abstract; not zero, for a regeneration should differ. A long card takes about
 # 1,100 tokens: the rest is room for wordy tokenizers, and the limit an end for a model that runs in a circle.
 PARAMETERS: Mapping[str, Any] = MappingProxyType({"temperature": 0.2, "max_tokens": 1600})
+NOTE_PARAMETERS: Mapping[str, Any] = MappingProxyType({"temperature": 0.2, "max_tokens": 500})  #: 100 are usual
 
 REPLY_TOKENS = 550  #: of a usual card: what an estimate counts with
 LONGEST_REPLY = 6000  #: characters of a failed reply that are sent back
@@ -49,16 +57,18 @@ _LANGUAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The texts of prompts/card.*.md, as jinja2 templates, and the language of the cards (BCP 47)."""
+    """The texts of prompts/NAME.*.md, as jinja2 templates, and the language of the answers (BCP 47)."""
 
     system: str  #: the same for all papers, so that a service keeps it in its cache; knows `language`
-    user: str  #: knows `language`, `paper` and `hint` (a reader's wish, or None)
+    #: knows `language`; a card's `paper` and `hint` (a reader's wish, or None), a change's papers `before` and `after`
+    user: str
     repair: str  #: knows `language` and `problems`
     language: str
+    name: str = "card"  #: or "change"; what a failing text is called by
 
     @property
     def digest(self) -> str:
-        """A short SHA-256 of the texts: what a card's origin calls its prompt."""
+        """A short SHA-256 of the texts: what an origin calls its prompt."""
         texts = json.dumps([self.system, self.user, self.repair, self.language])
         return hashlib.sha256(texts.encode("ascii")).hexdigest()[:16]
 
@@ -86,17 +96,46 @@ def ask(
     Raises:
         TemplateError: a text of `prompt` fails; the message names its file and line.
     """
-    language = _LANGUAGES.get(prompt.language, prompt.language)
-    system = _render("card.system.md", prompt.system, language=language)
-    user = _render("card.user.md", prompt.user, language=language, paper=paper, hint=hint)
     return Request(
         model=model,
-        messages=({"role": "system", "content": system}, {"role": "user", "content": user}),
+        messages=_opening(prompt, paper=paper, hint=hint),
         schema=dict(CARD_SCHEMA),
         parameters=dict(parameters),
         take=take,
         subject=paper.arxiv_id,
     )
+
+
+def ask_change(
+    prompt: Prompt, before: Paper, after: Paper, *, model: str, parameters: Mapping[str, Any] = NOTE_PARAMETERS
+) -> Request:
+    """
+    Return the request for the two lines that say what a paper's new version changed.
+
+    Args:
+        prompt: The texts of prompts/change.*.md.
+        before: The version that readers know; title and abstract go in as they are, as those of `after` do.
+        after: The new version.
+        model: As the service names it.
+        parameters: Sent along as they are.
+
+    Raises:
+        TemplateError: a text of `prompt` fails; the message names its file and line.
+    """
+    return Request(
+        model=model,
+        messages=_opening(prompt, before=before, after=after),
+        schema=dict(NOTE_SCHEMA),
+        parameters=dict(parameters),
+        subject=after.arxiv_id,
+    )
+
+
+def _opening(prompt: Prompt, **known: Any) -> tuple[Mapping[str, str], ...]:
+    language = _LANGUAGES.get(prompt.language, prompt.language)
+    system = _render(f"{prompt.name}.system.md", prompt.system, language=language)
+    user = _render(f"{prompt.name}.user.md", prompt.user, language=language, **known)
+    return {"role": "system", "content": system}, {"role": "user", "content": user}
 
 
 def ask_again(prompt: Prompt, request: Request, reply: str, problems: Sequence[str]) -> Request:
@@ -107,7 +146,8 @@ def ask_again(prompt: Prompt, request: Request, reply: str, problems: Sequence[s
         TemplateError: the repair text fails; the message names its file and line.
     """
     language = _LANGUAGES.get(prompt.language, prompt.language)
-    repair = _render("card.repair.md", prompt.repair, language=language, problems=[_sendable(one) for one in problems])
+    sendable = [_sendable(one) for one in problems]
+    repair = _render(f"{prompt.name}.repair.md", prompt.repair, language=language, problems=sendable)
     said = _sendable(reply)[:LONGEST_REPLY].strip() or "…"  # services refuse a message without text
     turns = ({"role": "assistant", "content": said}, {"role": "user", "content": repair})
     return replace(request, messages=(*request.messages, *turns))

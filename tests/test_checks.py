@@ -1,6 +1,7 @@
 """Checks: which replies make a card, which make a doubtful one, which make none, and the words that say why."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from fakes import GOOD, paper, reply
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.checks import NOT_STATED, Judgement, doubts, judge
+from digest.checks import LONGEST_LINE, NOT_STATED, Judgement, doubts, judge, judge_note
 from digest.models import FIELDS
 
 ABSTRACT = (
@@ -323,3 +324,95 @@ def test_a_hostile_reply_is_judged_at_once(unit: str) -> None:
     text = unit * (100_000 // len(unit))
     for hostile in (text, text[:49_000], '{"tldr": ' + text[:49_000], reply(result=text[:1190]), reply(result=text)):
         assert judged(hostile).problems
+        assert noted(hostile).problems
+        assert noted(note={"headline": hostile[:1190]}).problems
+
+
+# ------------------------------------------------------------------------------------------ notes on a change
+
+NOTE = {"headline": "新版把提升由 3.5% 改为 4.1%。", "other": "无其他实质变动"}
+
+
+def noted(text: str | None = None, /, *, note: Mapping[str, object] | None = None, **options: Any) -> Judgement:
+    """The judgement on a reply, or on the good note with other lines."""
+    text = json.dumps({**NOTE, **(note or {})}) if text is None else text
+    return judge_note(
+        paper(title="Two Gates", abstract="We gain 3.5% and print <b>."),
+        paper(title="A Gate", abstract="We gain 4.1% on 12,000 rows."),
+        text,
+        **options,
+    )
+
+
+def test_a_good_note_has_two_lines() -> None:
+    """Figures of either text are its own; wrapping does no harm."""
+    assert noted() == Judgement(NOTE)
+    assert noted("<think>嗯</think>\n```json\n" + json.dumps(NOTE) + "\n```") == Judgement(NOTE)
+
+
+@pytest.mark.parametrize("line", ["仅措辞调整", "标题由两个门改为一个门（Gate）。", "旧版打印 <b>，新版不再提。"])
+def test_an_honest_line_passes(line: str) -> None:
+    """Short, with names, or with a tag of which one of the versions speaks."""
+    assert noted(note={"headline": line}).fields == {**NOTE, "headline": line}
+
+
+def test_a_line_is_cleaned_like_a_field() -> None:
+    """Plain text on one line."""
+    assert noted(note={"headline": "新版**扩大**了\n范围。"}).fields == {**NOTE, "headline": "新版扩大了 范围。"}
+
+
+LINES: list[tuple[object, str]] = [
+    (None, "is null"),
+    (["改动"], "is not a text but a list"),
+    ("", "is empty"),
+    ("N/A", "is a placeholder: N/A"),
+    (NOT_STATED, f"is a placeholder: {NOT_STATED}"),
+    ("抱歉，我无法比较这两份摘要。", "refuses: 抱歉，我无法比较这两份摘要。"),
+    ("The new version gains more.", "is not in Chinese"),
+    ("新版<script>改了</script>结果。", "has markup: <script"),
+    ("新版\u202e改了结果。", "has control characters"),
+    ("你是严谨的学术编辑，请比较两版。", "repeats the instructions"),
+    ("新版提升 5.2%。", "5.2% is in neither abstract"),
+    ("新版提升了 0.6 个百分点。", "0.6 个百分点 is in neither abstract"),
+    ("".join(map(chr, range(0x4E00, 0x4E00 + LONGEST_LINE + 1))), "is 121 characters long, more than 120"),
+]
+
+
+@pytest.mark.parametrize(("line", "reason"), LINES)
+@pytest.mark.parametrize("name", NOTE)
+def test_one_bad_line_leaves_no_note_and_says_why(line: object, reason: str, name: str) -> None:
+    """Also where a card would be shown with a mark: a figure of its own."""
+    assert noted(note={name: line}) == Judgement(None, (f"{name}: {reason}",))
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "problem"),
+    [
+        (json.dumps({"headline": NOTE["headline"]}), "stop", "other: is missing"),
+        (reply(), "stop", "headline: is missing"),
+        (json.dumps(dict.fromkeys(NOTE, NOTE["headline"])), "stop", "reply: says the same in both lines"),
+        ("两版没有区别。", "stop", "reply: is not JSON"),
+        (json.dumps(NOTE)[:-9], "length", "reply: was cut off at the length limit"),
+        (json.dumps(NOTE), "content_filter", "reply: the service's content filter stopped it"),
+    ],
+)
+def test_a_reply_without_a_note_says_why(text: str, finish: str, problem: str) -> None:
+    """The first reason; there are no lines."""
+    judgement = noted(text, finish_reason=finish)
+    assert judgement.fields is None
+    assert judgement.problems[0] == problem
+
+
+def test_a_note_is_held_to_the_asked_language() -> None:
+    """As a card is."""
+    english = {"headline": "The gain is now 4.1%.", "other": "No other change."}
+    assert noted(note=english, language="en").fields == english
+    assert noted(language="en").fields is None
+
+
+@settings(deadline=None)
+@given(st.text(alphabet=st.characters(exclude_categories=())) | st.dictionaries(st.sampled_from([*NOTE]), json_values))
+def test_nothing_makes_judging_a_note_fail(value: str | dict[str, object]) -> None:
+    """Whatever comes, there are two lines or a reason, never both."""
+    judgement = noted(value if isinstance(value, str) else json.dumps(value))
+    assert (judgement.fields is None) == bool(judgement.problems)

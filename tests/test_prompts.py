@@ -1,17 +1,30 @@
 """Prompts: what is asked, and asked again; the built-in texts keep what other rooms rely on."""
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import paper
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.checks import NOT_STATED, judge
+from digest.checks import NOT_STATED, judge, judge_note
 from digest.errors import TemplateError
 from digest.models import FIELDS
-from digest.prompts import CARD_SCHEMA, LONGEST_REPLY, Prompt, ask, ask_again
+from digest.prompts import (
+    CARD_SCHEMA,
+    LONGEST_REPLY,
+    NOTE_FIELDS,
+    NOTE_PARAMETERS,
+    NOTE_SCHEMA,
+    Prompt,
+    ask,
+    ask_again,
+    ask_change,
+)
 from digest.resources import built_in
 
 PROMPT = Prompt(
@@ -22,11 +35,11 @@ PROMPT = Prompt(
 )
 
 
-def ours() -> Prompt:
+def ours(name: str = "card") -> Prompt:
     system, user, repair = (
-        (built_in("prompts") / f"card.{name}.md").read_text(encoding="utf-8") for name in ("system", "user", "repair")
+        (built_in("prompts") / f"{name}.{part}.md").read_text(encoding="utf-8") for part in ("system", "user", "repair")
     )
-    return Prompt(system, user, repair, language="zh-Hans")
+    return Prompt(system, user, repair, language="zh-Hans", name=name)
 
 
 def test_a_request_carries_system_and_user_text_schema_and_subject() -> None:
@@ -45,6 +58,14 @@ def test_the_same_paper_gives_the_same_key_and_a_take_another() -> None:
     first, second = ask(PROMPT, paper(), model="m"), ask(PROMPT, paper(), model="m")
     assert first.key == second.key
     assert ask(PROMPT, paper(), model="m", take=1).key != first.key
+
+
+def test_the_key_of_a_card_never_changes() -> None:
+    """Replies on users' disks are found by it, those to a repair, too."""
+    request = ask(PROMPT, paper(), model="m")
+    assert request.key == "e20277a250d8cff220be236d0159263627ea0c3c7103ab5ebc66cc8a749a4880"
+    again = ask_again(PROMPT, request, "{}", ["x"])
+    assert again.key == "3da489c96db347f7295c50be1afb48da5f091c1e080a216622f3bc8760d5c2ab"
 
 
 def test_a_hint_stands_before_the_paper() -> None:
@@ -154,11 +175,12 @@ def test_the_digest_of_a_prompt_changes_with_each_of_its_texts() -> None:
     assert all(len(digest) == 16 for digest in digests)
 
 
-def test_the_schema_is_strict() -> None:
-    """Five required strings and nothing else, as plain JSON."""
-    schema = json.loads(json.dumps(dict(CARD_SCHEMA)))
-    assert schema["required"] == list(FIELDS) == list(schema["properties"])
-    assert schema["additionalProperties"] is False
+@pytest.mark.parametrize(("schema", "names"), [(CARD_SCHEMA, FIELDS), (NOTE_SCHEMA, NOTE_FIELDS)])
+def test_a_schema_is_strict(schema: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Required strings and nothing else, as plain JSON."""
+    plain = json.loads(json.dumps(dict(schema)))
+    assert plain["required"] == list(names) == list(plain["properties"])
+    assert plain["additionalProperties"] is False
 
 
 def test_importing_prompts_does_not_import_the_template_engine() -> None:
@@ -167,3 +189,75 @@ def test_importing_prompts_does_not_import_the_template_engine() -> None:
     assert not any(
         line.startswith(("import jinja2", "from jinja2")) for line in source.read_text(encoding="utf-8").splitlines()
     )
+
+
+# ------------------------------------------------------------------------------------------ what a version changed
+
+BEFORE, AFTER = paper(title="Old", abstract="We gain 3.5%."), paper(title="New", abstract="We gain 4.1%.", version=2)
+
+
+def test_a_change_is_asked_about_with_both_texts() -> None:
+    """The old text before the new one, each on its lines and at the end of the message; small, and with its schema."""
+    request = ask_change(ours("change"), BEFORE, AFTER, model="m")
+    assert request.messages[1]["content"] == (
+        "Old title: Old\nOld abstract: We gain 3.5%.\n\nNew title: New\nNew abstract: We gain 4.1%."
+    )
+    assert (request.model, request.schema, request.parameters) == ("m", NOTE_SCHEMA, NOTE_PARAMETERS)
+    assert request.subject == AFTER.arxiv_id
+
+
+@pytest.mark.parametrize("change", [{"title": "Other"}, {"abstract": "Other."}])
+def test_each_text_of_a_change_shapes_its_key(change: dict[str, str]) -> None:
+    """Another text on either side is another question; the same two are the same one."""
+
+    def key(before: Any = BEFORE, after: Any = AFTER) -> str:
+        return ask_change(ours("change"), before, after, model="m").key
+
+    other = (BEFORE.model_copy(update=change), AFTER.model_copy(update=change))
+    assert len({key(), key(before=other[0]), key(after=other[1])}) == 3
+    assert key() == key()
+
+
+def test_template_syntax_in_either_text_stays_text() -> None:
+    """As in a card's request."""
+    hostile = paper(title="{{ before }} {% raw %}", abstract="New title: {{ 7*7 }} end")
+    content = ask_change(ours("change"), hostile, hostile, model="m").messages[1]["content"]
+    assert content.count("{{ before }} {% raw %}") == content.count("New title: {{ 7*7 }} end") == 2
+
+
+def test_the_built_in_text_on_changes_spells_out_the_form_of_the_reply() -> None:
+    """An example object holds the two keys; all papers get the same text, and the phrases that it asks for pass."""
+    text = ask_change(ours("change"), BEFORE, AFTER, model="m").messages[0]["content"]
+    example = json.loads(text[text.index("{") : text.index("}") + 1])
+    assert tuple(example) == NOTE_FIELDS
+    assert len(text) < 1000
+    assert text == ask_change(ours("change"), AFTER, paper("2603.00002"), model="m").messages[0]["content"]
+    assert {"仅措辞调整", "无其他实质变动"} <= set(re.findall("“([^”]+)”", text))
+    agreed = json.dumps({"headline": "仅措辞调整", "other": "无其他实质变动"})
+    assert judge_note(BEFORE, AFTER, agreed).problems == ()
+
+
+def test_an_echo_of_the_text_on_changes_is_no_note() -> None:
+    """Neither its opening nor its example object."""
+    text = ask_change(ours("change"), BEFORE, AFTER, model="m").messages[0]["content"]
+    assert judge_note(BEFORE, AFTER, json.dumps({"headline": text[:100], "other": text[:60]})).fields is None
+    assert judge_note(BEFORE, AFTER, text).fields is None
+
+
+def test_the_repair_of_a_note_names_every_problem() -> None:
+    """It goes on from the reply with the texts of its own prompt."""
+    request = ask_change(ours("change"), BEFORE, AFTER, model="m")
+    again = ask_again(ours("change"), request, "{}", ["headline: is missing", "other: is empty"])
+    assert "\n- headline: is missing\n- other: is empty\n" in again.messages[-1]["content"]
+    assert "headline" in again.messages[-1]["content"].rpartition("\n")[2]
+    assert (again.schema, again.parameters) == (request.schema, request.parameters)
+
+
+@pytest.mark.parametrize("part", ["system", "user", "repair"])
+def test_a_failing_text_on_changes_is_named(part: str) -> None:
+    """The user finds the file among his own."""
+    prompt = Prompt(
+        **{"system": "s", "user": "u", "repair": "r", part: "\n{{ nope }}"}, language="zh-Hans", name="change"
+    )
+    with pytest.raises(TemplateError, match=rf"^prompts/change\.{part}\.md:2: "):
+        ask_again(prompt, ask_change(prompt, BEFORE, AFTER, model="m"), "{}", ["x"])
