@@ -7,8 +7,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,15 +17,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from . import __version__
-from .errors import EX_TEMPFAIL, ConfigError, DigestError, RecordError
+from .errors import EX_TEMPFAIL, ConfigError, DigestError, RecordError, SourceError
 
 if TYPE_CHECKING:
     from .config import Config
+    from .listings import Desk
     from .pipeline import Order, Watch
 
 log = logging.getLogger(__name__)
 
 EX_CARDS_MISSING = 3
+OUTAGE = 2  #: dates in a row for which arXiv fails: the others would fare no better
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -141,7 +144,12 @@ KEYS = {
     "concurrency": "engine.concurrency",
 }
 #: environment -> config key, for what no flag of the command takes
-VARIABLES = {"DIGEST_ARXIV_API": "arxiv.api", "DIGEST_ARXIV_RSS": "arxiv.rss", "DIGEST_MODEL": "engine.model"}
+VARIABLES = {
+    "DIGEST_ARXIV_API": "arxiv.api",
+    "DIGEST_ARXIV_RSS": "arxiv.rss",
+    "DIGEST_ARXIV_OAI": "arxiv.oai",
+    "DIGEST_MODEL": "engine.model",
+}
 
 
 def options(*groups: tuple[Callable[[Command], Command], ...]) -> Callable[[Command], Command]:
@@ -178,7 +186,11 @@ def terminated(*_: object) -> None:
 @click.option(
     "--keyword", "keywords", multiple=True, type=Phrases(), envvar="DIGEST_KEYWORDS", help="A section of its own."
 )
-@click.option("--papers", type=click.Path(path_type=Path), help="Take the papers from a JSON Lines file.")
+@click.option(
+    "--papers",
+    type=click.Path(path_type=Path),
+    help="A JSON Lines file, an archive's folder or a snapshot of arXiv in place of arXiv.",
+)
 @click.option("--sample", is_flag=True, help="Take the sample day that comes with the program.")
 @click.option("--refresh", is_flag=True, help="Ask arXiv again for a date that has an edition.")
 @click.option("--dry-run", is_flag=True, help="Say how many requests, tokens and how much money it would take.")
@@ -190,28 +202,41 @@ def run(**given: Any) -> None:
     from . import pipeline
 
     exclusive(given, announced="--date", since="--since", sample="--sample")
-    exclusive(given, papers="--papers", since="--since", sample="--sample")
+    exclusive(given, papers="--papers", sample="--sample")
     config = configured(given)
-    days = pipeline.since(config, given["since"], now) if given["since"] else (given["announced"],)
+    order = pipeline.Order(given["announced"], given["papers"], given["sample"], given["refresh"])
+    days = pipeline.dates_of(config, order, now, given["since"])
     if not days:
-        show(given, [], f"every listing date since {given['since']} has a complete edition")
-    missing, failed = 0, None
-    for day in days:
-        order = pipeline.Order(day, given["papers"], given["sample"], given["refresh"])
-        if given["dry_run"]:
-            estimate_one(config, order, given)
-            continue
-        try:
-            missing += run_one(config, order, given)
-        except RecordError as error:  # one bad file must not stand in the way of the other dates
-            if len(days) == 1:
-                raise
-            log.error("%s", error)  # noqa: TRY400
-            failed = error
-    if failed:
-        raise failed
+        show(given, [], f"nothing is left to do since {given['since']}")
+    orders = [replace(order, announced=day) for day in days]
+    desk = pipeline.open_desk(config, order, now, [day for day in days if day])
+    if given["dry_run"]:
+        for one in orders:
+            estimate_one(config, one, desk, given)
+        return
+    missing = run_all(config, orders, desk, given)
     if given["strict"] and missing:
         click.get_current_context().exit(EX_CARDS_MISSING)
+
+
+def run_all(config: "Config", orders: "Sequence[Order]", desk: "Desk", given: dict[str, Any]) -> int:
+    """Run for each date; one that fails does not stand in the way of the others. How many cards are missing."""
+    missing, failed, in_a_row = 0, [], 0
+    for order in orders:
+        try:
+            missing += run_one(config, order, desk, given)
+            in_a_row = 0
+        except (RecordError, SourceError) as error:
+            if len(orders) == 1:
+                raise
+            in_a_row += isinstance(error, SourceError)
+            failed.append(error)
+            log.error("%s: %s", order.announced, error)  # noqa: TRY400
+            if in_a_row == OUTAGE:
+                break
+    if failed:
+        raise failed[-1]
+    return missing
 
 
 def exclusive(given: dict[str, Any], **flags: str) -> None:
@@ -220,24 +245,24 @@ def exclusive(given: dict[str, Any], **flags: str) -> None:
         raise click.UsageError(f"{' and '.join(used)} exclude each other.")
 
 
-def run_one(config: "Config", order: "Order", given: dict[str, Any]) -> int:
+def run_one(config: "Config", order: "Order", desk: "Desk", given: dict[str, Any]) -> int:
     """Run for one announcement date and print what came of it; how many cards are missing."""
     from . import pipeline, terminal
 
     with progress(given) as watch:
-        outcome = pipeline.run(config, order, now, watch)
+        outcome = pipeline.run(config, order, now, watch, desk)
     show(given, terminal.outcome_record(outcome), terminal.outcome(outcome, config.output))
     return outcome.edition.count("pending") if outcome.edition else 0
 
 
-def estimate_one(config: "Config", order: "Order", given: dict[str, Any]) -> None:
+def estimate_one(config: "Config", order: "Order", desk: "Desk", given: dict[str, Any]) -> None:
     """Print what a run for one announcement date would ask of the model service."""
     from dataclasses import asdict
 
     from . import overview, terminal
 
     with progress(given) as watch:
-        estimate = overview.estimate(config, order, now, watch)
+        estimate = overview.estimate(config, order, desk, now, watch)
     show(given, asdict(estimate), terminal.estimate(estimate))
 
 
@@ -288,18 +313,14 @@ def show_command(what: date | str, **given: Any) -> None:
 
     config = configured(given)
     store = Store(config.output)
-    days = [what] if isinstance(what, date) else list(store.holding(what))
-    editions = [edition for day in days if (edition := store.load(day))]
-    with_entry = (one for one in editions if isinstance(what, str) and one.entry(what))
-    edition = next(with_entry, editions[0] if editions else None)
-    if edition is None:
-        raise ConfigError(f"no edition of {what} in {config.output}", hint="digest status lists the editions")
-    if isinstance(what, date):
-        show(given, edition.model_dump(mode="json", by_alias=True), terminal.contents(edition))
-    elif entry := edition.entry(what) or edition.replacement(what):
+    if isinstance(what, date) and (day := store.load(what)):
+        show(given, day.model_dump(mode="json", by_alias=True), terminal.contents(day))
+    elif isinstance(what, str) and (found := store.places(what)):
+        # A paper is looked up for its card: rather as an entry than as a replacement, or as one that is kept out.
+        edition, entry = min(found, key=lambda one: (one[0].entry(what) is None, one[0].replacement(what) is None))
         show(given, entry.model_dump(mode="json"), terminal.card(entry, edition))
     else:
-        raise ConfigError(f"{what} is in no edition in {config.output}", hint="digest status lists the editions")
+        raise ConfigError(f"no edition of {what} in {config.output}", hint="digest status lists the editions")
 
 
 @main.command()
@@ -309,8 +330,8 @@ def status(**given: Any) -> None:
     from . import overview, terminal
 
     config = configured(given)
-    found = overview.status(config)
-    show(given, terminal.status_record(found), terminal.status(found))
+    found = overview.status(config, now)
+    show(given, terminal.status_record(found, found.gaps), terminal.status(found, found.gaps))
     if found.damaged:
         raise found.damaged[0]
 

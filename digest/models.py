@@ -168,11 +168,14 @@ class Edition(Record):
         return self.model_copy(update={"sections": tuple(sections)})
 
     def with_entries(self, entries: Iterable[Entry]) -> "Edition":
-        """A copy in which each entry of the same paper takes the place of the old one."""
+        """A copy in which each entry of the same paper takes the place of the old one, wherever that stands."""
         fresh = {entry.paper.arxiv_id: entry for entry in entries}
-        return self.model_copy(
-            update={"entries": tuple(fresh.get(entry.paper.arxiv_id, entry) for entry in self.entries)}
-        )
+
+        def renewed(old: tuple[Entry, ...]) -> tuple[Entry, ...]:
+            return tuple(fresh.get(entry.paper.arxiv_id, entry) for entry in old)
+
+        lists = {"entries": self.entries, "replacements": self.replacements, "excluded": self.excluded}
+        return self.model_copy(update={name: renewed(old) for name, old in lists.items()})
 
     def entry(self, arxiv_id: str) -> Entry | None:
         """The entry of one paper, or None."""
@@ -222,6 +225,7 @@ class Listing:
     source: Source
     items: tuple[Listed, ...]  #: in listing order
     notes: tuple[str, ...] = ()  #: what the source could not know
+    doubt: str | None = None  #: why papers may be missing, if another source does not say otherwise
     replies: Mapping[str, str] = field(default_factory=dict)  #: arxiv_id -> recorded reply, from files that hold one
 
 

@@ -1,16 +1,19 @@
 """What is on file and what a run would take: looks at everything and changes nothing."""
 
 import sqlite3
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from . import pipeline, prompts, report
+from . import history, listings, pipeline, prompts, report, schedule
 from .config import Config
 from .engines.cached import open_cache
 from .errors import RecordError
-from .models import Entry, Request
+from .models import Edition, Entry, Request
 from .store import Store, guarded
+
+NOTE_TOKENS = 100  #: of a usual note on a change
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +30,40 @@ class Estimate:
 
 
 def estimate(
-    config: Config, order: pipeline.Order, clock: pipeline.Clock, watch: pipeline.Watch = pipeline.unwatched
+    config: Config,
+    order: pipeline.Order,
+    desk: listings.Desk,
+    clock: pipeline.Clock,
+    watch: pipeline.Watch = pipeline.unwatched,
 ) -> Estimate:
     """What `run` would send, without sending or saving anything; arXiv is asked where it must be."""
     day = pipeline.day_of(config, order, clock)
     if pipeline.nothing_announced(config, order, day, clock):
         return Estimate(day, 0, 0, 0, 0, None, None)
-    edition, replies = pipeline.collect(config, order, day, clock, watch)
-    prompt, model = pipeline.read_prompt(config), pipeline.model_of(config)
-    todo = [one.paper for one in edition.entries if one.card is None and one.paper.arxiv_id not in replies]
-    misses = _misses(config, [prompts.ask(prompt, paper, model=model) for paper in todo], clock)
+    edition, replies = pipeline.collect(config, order, day, desk, watch)
+    cards, notes = (
+        _misses(config, list(asked), clock) for asked in (_cards(config, edition, replies), _notes(config, edition))
+    )
+    misses = [*cards, *notes]
     tokens_in = sum(map(prompts.estimated_tokens, misses))
-    tokens_out = len(misses) * prompts.REPLY_TOKENS
+    tokens_out = len(cards) * prompts.REPLY_TOKENS + len(notes) * NOTE_TOKENS
     price = config.engine.price
     money = report.cost(price, tokens_in, tokens_out) if price else None
     currency = price.currency if price else None
     return Estimate(day, len(edition.entries), len(misses), tokens_in, tokens_out, money, currency)
+
+
+def _cards(config: Config, edition: Edition, replies: Mapping[str, str]) -> Iterator[Request]:
+    prompt, model = pipeline.read_prompt(config), pipeline.model_of(config)
+    for entry in (*edition.entries, *history.to_summarize(edition)):
+        if entry.card is None and entry.paper.arxiv_id not in replies:
+            yield prompts.ask(prompt, entry.paper, model=model)
+
+
+def _notes(config: Config, edition: Edition) -> Iterator[Request]:
+    prompt, model = pipeline.read_prompt(config, "change"), pipeline.model_of(config)
+    for before, entry in pipeline.to_describe(config, edition):
+        yield prompts.ask_change(prompt, before, entry.paper, model=model)
 
 
 def _misses(config: Config, asked: list[Request], clock: pipeline.Clock) -> list[Request]:
@@ -66,9 +87,10 @@ class Status:
     cache_bytes: int
     replies: int  #: in the cache
     damaged: tuple[RecordError, ...]
+    gaps: tuple[date, ...] = ()  #: listing dates between the oldest edition and today that have none
 
 
-def status(config: Config) -> Status:
+def status(config: Config, clock: pipeline.Clock) -> Status:
     """What is on file, without network; a damaged edition is told of, not stumbled over."""
     editions, damaged = pipeline.readable(Store(config.output))
     with guarded(config.cache):
@@ -84,7 +106,16 @@ def status(config: Config) -> Status:
         cache_bytes=sum(path.stat().st_size for path in files),
         replies=_reply_count(config.cache) if files else 0,
         damaged=tuple(damaged),
+        gaps=_gaps(config, clock),
     )
+
+
+def _gaps(config: Config, clock: pipeline.Clock) -> tuple[date, ...]:
+    known = set(Store(config.output).dates()) - {pipeline.SAMPLE_DATE}
+    if not known:
+        return ()
+    days = schedule.between(min(known), schedule.newest(clock(), config.arxiv.holidays), config.arxiv.holidays)
+    return tuple(day for day in days if day not in known)
 
 
 def _reply_count(folder: Path) -> int:

@@ -10,22 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from . import prompts, resources, schedule, selection, summary
+from . import changes, history, listings, prompts, resources, schedule, selection, summary
 from .config import Config
 from .engines import Engine, open_engine
 from .engines.cached import CachedEngine, open_cache
 from .engines.recorded import RecordedEngine
 from .errors import ConfigError, EngineError, RecordError, SourceError
-from .models import Edition, Entry, Listed, Listing, Page, Paper
+from .models import Edition, Entry, KeywordTables, Page, Paper
 from .render import DAY_PAGES, KEYWORD_PAGES, WHOLE_PAGES, Look, open_formats
-from .selection import Rules
 from .store import Store
-
-if TYPE_CHECKING:
-    from .polite import PoliteSession
-    from .sources.arxiv_api import ArxivApi
 
 log = logging.getLogger(__name__)
 
@@ -60,33 +54,46 @@ class Outcome:
     sent: int = 0  #: requests to the model service, retries included
     written: tuple[str, ...] = ()  #: pages whose bytes changed
     seconds: float = 0.0
+    gaps: tuple[date, ...] = ()  #: listing dates since the last edition before this one that have none
 
 
-def run(config: Config, order: Order, clock: Clock, watch: Watch = unwatched) -> Outcome:
+def run(
+    config: Config, order: Order, clock: Clock, watch: Watch = unwatched, desk: listings.Desk | None = None
+) -> Outcome:
     """
     The whole job for one announcement date: its edition saved and its pages written.
+
+    Args:
+        config: Where, with what, how.
+        order: Which date.
+        clock: Now, UTC.
+        watch: Is told how far it is.
+        desk: Where listings come from, if several dates share one; else it is opened as `order` says.
 
     Raises:
         DigestError: see errors.py; whatever was collected and answered before is kept.
     """
     day = day_of(config, order, clock)
+    desk = desk or open_desk(config, order, clock, [day])
     if message := nothing_announced(config, order, day, clock):
-        return Outcome(day, None, message)
+        return Outcome(day, None, message, gaps=gaps(config, order, day))
     store = Store(config.output)
     if config.engine.name == "chat" and order.papers is None and store.load(day) is None:
         config.key()  # before arXiv is asked for anything and anything is written
     with store.locked():
-        return _run(config, order, day, clock, watch)
+        return _run(config, order, day, clock, watch, desk)
 
 
-def _run(config: Config, order: Order, day: date, clock: Clock, watch: Watch) -> Outcome:
+def _run(config: Config, order: Order, day: date, clock: Clock, watch: Watch, desk: listings.Desk) -> Outcome:
     began, store = time.monotonic(), Store(config.output)
-    edition, replies = collect(config, order, day, clock, watch)
+    edition, replies = collect(config, order, day, desk, watch)
     store.save(edition)
+    _follow_keywords(config, desk, store)
     failure = None
     with cached_engine(config, clock) as cached:
         try:
             edition = summarize(config, edition, RecordedEngine(replies, cached, clock), watch)
+            edition = describe(config, edition, cached)
         except EngineError as error:
             failure, edition = error, store.load(day) or edition
     written: tuple[str, ...] = ()
@@ -96,15 +103,44 @@ def _run(config: Config, order: Order, day: date, clock: Clock, watch: Watch) ->
             log.warning("%s; it is left out of the archive", other)
     if failure:
         raise failure
-    return Outcome(day, edition, None, cached.sent, written, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Outcome(day, edition, None, cached.sent, written, seconds, gaps(config, order, day))
 
 
-def since(config: Config, first: date, clock: Clock) -> tuple[date, ...]:
-    """The announcement dates from `first` to the newest that have no edition, or one that lacks what is asked for."""
-    store = Store(config.output)
+def open_desk(config: Config, order: Order, clock: Clock, days: Sequence[date] | None = None) -> listings.Desk:
+    """Where the listings of an order come from; `days` are all that will be asked for."""
+    if order.sample:
+        return listings.Sample()
+    if order.papers:
+        return listings.Files(order.papers, config.arxiv.holidays, days)
+    return listings.Arxiv(config, clock, days or (), fresh=order.refresh)
+
+
+def gaps(config: Config, order: Order, day: date) -> tuple[date, ...]:
+    """The listing dates without an edition between the last one and the newest; where a date was named, none."""
+    if order.announced or order.papers or order.sample:
+        return ()
+    known = [one for one in Store(config.output).dates() if one < day and one != SAMPLE_DATE]
+    if not known:
+        return ()
+    return tuple(one for one in schedule.between(max(known), day, config.arxiv.holidays) if one not in (known[0], day))
+
+
+def dates_of(config: Config, order: Order, clock: Clock, first: date | None = None) -> tuple[date | None, ...]:
+    """
+    The announcement dates that a call is about, oldest first.
+
+    With `first`, those from it to the newest that have no edition, or one that lacks what is asked for; of files that
+    name their dates, all of these. None is the newest, or what the sample has.
+    """
+    named = listings.Files(order.papers, config.arxiv.holidays).dates() if order.papers else None
+    if named is not None and not order.announced:
+        return tuple(day for day in named if first is None or day >= first)
+    if first is None:
+        return (order.announced,)
     newest = schedule.newest(clock(), config.arxiv.holidays)
     days = schedule.between(max(first, FIRST_DAY), newest, config.arxiv.holidays)
-    return tuple(day for day in days if not _complete(config, store, day))
+    return tuple(day for day in days if not _complete(config, Store(config.output), day))
 
 
 def _complete(config: Config, store: Store, day: date) -> bool:
@@ -112,7 +148,10 @@ def _complete(config: Config, store: Store, day: date) -> bool:
         edition = store.load(day)
     except RecordError:
         return False  # its run says what is wrong
-    return bool(edition and not edition.count("pending") and selection.missing_rules(config.rules, edition) is None)
+    if edition is None or selection.missing_rules(config.rules, edition) is not None:
+        return False
+    edition = selection.arrange(edition, config.rules) if edition.excluded else edition  # its rule may be gone
+    return not edition.count("pending") and not history.to_summarize(edition)
 
 
 def model_of(config: Config) -> str:
@@ -121,6 +160,7 @@ def model_of(config: Config) -> str:
 
 
 def day_of(config: Config, order: Order, clock: Clock) -> date:
+    """The announcement date that an order is about."""
     if order.sample:
         return SAMPLE_DATE
     if order.papers and not order.announced:
@@ -150,91 +190,46 @@ def nothing_announced(config: Config, order: Order, day: date, clock: Clock) -> 
 
 
 def collect(
-    config: Config, order: Order, day: date, clock: Clock, watch: Watch = unwatched
+    config: Config, order: Order, day: date, desk: listings.Desk, watch: Watch = unwatched
 ) -> tuple[Edition, Mapping[str, str]]:
     """The arranged edition of `day`, what is on file joined by what was asked for beside it; and recorded replies."""
-    saved = Store(config.output).load(day)
+    store = Store(config.output)
+    saved = store.load(day)
     if saved is not None:
         # An invented day is no beginning of a real one, nor the other way round.
         saved = None if (saved.source == "sample") != order.sample else _without_echo(config, saved)
+    rules = config.rules
     if not (order.refresh or order.sample or order.papers):
-        rules = selection.missing_rules(config.rules, saved)
-        if saved is not None and rules is None:
-            return selection.arrange(_completed(config, saved), config.rules), {}
-    else:
-        rules = config.rules
-    rules = rules or config.rules
+        missing = selection.missing_rules(rules, saved)
+        if saved is not None and missing is None:
+            if isinstance(desk, listings.Arxiv):
+                saved = listings.completed(saved, desk.known)
+            return selection.arrange(saved, config.rules), {}
+        rules = missing or rules
     watch("collect", 0, 0)
-    listing = _listing(config, order, day, rules, clock)
+    listing = desk.listing(day, rules)
     edition = selection.edition_of(listing, rules, config.language)
     log.info("collect %s: %d papers from the %s", day, len(edition.entries), edition.source)
     edition = selection.carried(edition, saved) if saved else edition
+    edition = history.remembered(edition, earlier(store, edition))
     return selection.arrange(edition, config.rules), listing.replies
 
 
-def _listing(config: Config, order: Order, day: date, rules: Rules, clock: Clock) -> Listing:
-    from .sources.jsonl import JsonLines
-
-    if order.sample:
-        return JsonLines(resources.sample(), source="sample").listing(day, ())
-    if order.papers:
-        listing = JsonLines(order.papers).listing(day, rules.categories)
-        if not listing.items:
-            raise ConfigError(f"{order.papers}: no paper of {day} in the categories asked for", hint="check --date")
-        return listing
-    if not rules.categories and not rules.keywords:
-        raise ConfigError(
-            "nothing to collect: no category and no keyword is asked for",
-            hint='digest run --category cs.CV, or categories = ["cs.CV"] in digest.toml',
-        )
-    return _announced(config, day, rules, clock)
+def earlier(store: Store, edition: Edition) -> history.Earlier:
+    """What earlier editions hold of an edition's papers."""
+    ids = {entry.paper.arxiv_id for entry in (*edition.entries, *edition.replacements, *edition.excluded)}
+    return history.gathered(edition, store.before(edition.announced, ids))
 
 
-def _announced(config: Config, day: date, rules: Rules, clock: Clock) -> Listing:
-    """What arXiv announced: from the feed while it is out, else from the search API."""
-    from .sources.arxiv_api import ArxivApi
-    from .sources.rss import Feed, complete
-
-    session = _session(config)
-    api = ArxivApi(session, config.arxiv.api, config.arxiv.page_size, config.arxiv.holidays)
-    if not rules.categories or not schedule.feed_is_current(day, clock()):
-        return api.listing(day, rules.categories, rules.keywords)
-    listing = Feed(session, config.arxiv.rss).listing(day, rules.categories)
-    new = [item.paper.arxiv_id for item in listing.items if not item.announce_type.startswith("replace")]
-    return complete(listing, _known(api, new))
-
-
-def _known(api: "ArxivApi", ids: Sequence[str]) -> Mapping[str, Paper]:
-    """What the search API knows of papers that the feed announced; nothing, if it is down: the feed is what counts."""
+def _follow_keywords(config: Config, desk: listings.Desk, store: Store) -> None:
+    """Bring the keyword tables up to date, where keywords are all that is followed; a failure leaves them be."""
+    if config.categories or not config.section or not isinstance(desk, listings.Arxiv):
+        return
+    limits = {one.title: one.limit for one in config.section}
     try:
-        return api.papers(ids)
+        store.save_tables(desk.tables(store.load_tables(), config.rules, limits))
     except SourceError as error:
-        log.warning("%s; going on with what the feed says", error)
-        return {}
-
-
-def _completed(config: Config, edition: Edition) -> Edition:
-    """The edition with the metadata that the search API did not give when the feed was read."""
-    bare = {entry.paper.arxiv_id: entry for entry in edition.entries if entry.paper.submitted is None}
-    if edition.source != "feed" or not bare:
-        return edition
-    from .sources.arxiv_api import ArxivApi
-    from .sources.rss import complete, is_about_unknown
-
-    known = _known(ArxivApi(_session(config), config.arxiv.api), list(bare))
-    items = tuple(Listed(entry.paper, entry.announce_type) for entry in edition.entries)
-    had = {one.paper.arxiv_id: one.paper for one in items if one.paper.arxiv_id not in bare}
-    listing = complete(Listing(edition.announced, "feed", items), {**had, **known})
-    papers = {one.paper.arxiv_id: one.paper for one in listing.items}
-    entries = [entry.model_copy(update={"paper": papers[arxiv_id]}) for arxiv_id, entry in bare.items()]
-    notes = (*(note for note in edition.notes if not is_about_unknown(note)), *listing.notes)
-    return edition.with_entries(entries).model_copy(update={"notes": notes})
-
-
-def _session(config: Config) -> "PoliteSession":
-    from .polite import PoliteSession
-
-    return PoliteSession(delay_seconds=config.arxiv.delay_seconds, timeout_seconds=config.arxiv.timeout_seconds)
+        log.warning("%s; the tables of keywords stay as they are", error)
 
 
 # ------------------------------------------------------------------------------------------ summarize
@@ -264,12 +259,12 @@ def cached_engine(config: Config, clock: Clock) -> Iterator[CachedEngine]:
         cache.close()  # type: ignore[no-untyped-call]
 
 
-def read_prompt(config: Config) -> prompts.Prompt:
-    """The prompt of the configured language, from the user's prompts/ or ours."""
+def read_prompt(config: Config, name: str = "card") -> prompts.Prompt:
+    """The prompt of a card, or of a change's note, from the user's prompts/ or ours."""
     system, user, repair = (
-        resources.read("prompts", f"card.{part}.md", config.home) for part in ("system", "user", "repair")
+        resources.read("prompts", f"{name}.{part}.md", config.home) for part in ("system", "user", "repair")
     )
-    return prompts.Prompt(system, user, repair, config.language)
+    return prompts.Prompt(system, user, repair, config.language, name)
 
 
 def summarize(config: Config, edition: Edition, engine: Engine, watch: Watch = unwatched) -> Edition:
@@ -279,8 +274,9 @@ def summarize(config: Config, edition: Edition, engine: Engine, watch: Watch = u
     Raises:
         EngineError: the service is gone or refuses; what it answered before is saved.
     """
-    edition = _rejudged(edition, config.language)
+    edition, store = _rejudged(edition, config.language), Store(config.output)
     todo = [entry for entry in edition.entries if entry.card is None]
+    todo += history.to_summarize(edition)
     settled: list[Entry] = []
     try:
         watch("summarize", 0, len(todo))
@@ -289,15 +285,42 @@ def summarize(config: Config, edition: Edition, engine: Engine, watch: Watch = u
             watch("summarize", len(settled), len(todo))
     finally:
         edition = edition.with_entries(settled)
+        store.save(edition)
+    return edition
+
+
+def describe(config: Config, edition: Edition, engine: Engine) -> Edition:
+    """
+    The edition with a note on each replacement that changed title or abstract.
+
+    Raises:
+        EngineError: the service is gone or refuses; what it answered before is saved.
+    """
+    settled: list[Entry] = []
+    if not (pairs := to_describe(config, edition)):
+        return edition
+    try:
+        settled.extend(changes.describe(pairs, engine, read_prompt(config, "change"), model=model_of(config)))
+    finally:
+        edition = edition.with_entries(settled)
         Store(config.output).save(edition)
     return edition
+
+
+def to_describe(config: Config, edition: Edition) -> list[tuple[Paper, Entry]]:
+    """The replacements whose change needs its note, each behind the paper as it was before."""
+    changed = (entry.change for entry in edition.replacements if history.is_rewritten(entry))
+    if config.engine.name == "echo" or all(change is None or change.note for change in changed):
+        return []  # without a look at other editions
+    return list(history.to_describe(edition, earlier(Store(config.output), edition)))
 
 
 def _without_echo(config: Config, edition: Edition) -> Edition:
     """The edition without the cards that no model wrote, now that one is configured."""
     if config.engine.name == "echo":
         return edition
-    echoed = [entry for entry in edition.entries if entry.card and entry.card.origin.engine == "echo"]
+    entries = (*edition.entries, *edition.replacements, *edition.excluded)
+    echoed = [entry for entry in entries if entry.card and entry.card.origin.engine == "echo"]
     bare = {"card": None, "replies": (), "problems": (selection.NOT_ASKED,)}
     return edition.with_entries(entry.model_copy(update=bare) for entry in echoed)
 
@@ -307,7 +330,8 @@ def _rejudged(edition: Edition, language: str) -> Edition:
     checks = resources.fingerprint("checks.py", "figures.py", "numerals.py")
     if edition.judged_by == checks:
         return edition
-    entries = [summary.rejudge(entry, language) for entry in edition.entries if entry.card]
+    judged = (*edition.entries, *edition.replacements, *edition.excluded)
+    entries = [summary.rejudge(entry, language) for entry in judged if entry.card]
     return edition.with_entries(entries).model_copy(update={"judged_by": checks})
 
 
@@ -329,6 +353,7 @@ def render(
     """
     store = Store(config.output)
     editions, damaged = readable(store)
+    tables = followed(config, store)
     limits = {one.title: one.limit for one in config.section}
     formats = open_formats(Look(folders=resources.folders("templates", config.home), limits=limits))
     known = set(store.dates())
@@ -342,10 +367,15 @@ def render(
         for done, edition in enumerate(one for one in editions if one.announced in wanted):
             watch("render", done, len(wanted))
             yield from (page for one in formats for page in one.day(edition))
-        yield from (page for one in formats for page in one.whole(editions))
+        yield from (page for one in formats for page in one.whole(editions, tables))
 
     written = store.write(pages())
     return written, tuple(damaged)
+
+
+def followed(config: Config, store: Store) -> KeywordTables | None:
+    """The saved tables of keywords, where keywords are all that is followed."""
+    return None if config.categories else store.load_tables()
 
 
 def render_again(
@@ -361,11 +391,12 @@ def render_again(
 
 def _up_to_date(config: Config, store: Store, edition: Edition) -> bool:
     """Whether the pages of an edition, and those about all, are as new as everything they are made from."""
-    keywords = KEYWORD_PAGES if any(section.kind == "keyword" for section in edition.sections) else ()
+    followed = (not config.categories and store.tables()) or any(one.kind == "keyword" for one in edition.sections)
+    keywords = KEYWORD_PAGES if followed else ()
     own = [page.format(day=edition.announced) for page in DAY_PAGES]
     looks = [*resources.program(config.home), *(path for path in [config.file] if path)]
     return store.fresh(own, [store.path(edition.announced), *looks]) and store.fresh(
-        (*WHOLE_PAGES, *keywords), [*map(store.path, store.dates()), *looks]
+        (*WHOLE_PAGES, *keywords), [*map(store.path, store.dates()), *store.tables(), *looks]
     )
 
 

@@ -3,6 +3,7 @@
 Pure: takes editions, returns rows; how a row looks is decided where it is shown.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -32,17 +33,20 @@ def cost(price: Price, prompt: int, completion: int, cached: int = 0) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """One edition counted: announced = shown + flagged + pending."""
+    """One edition counted: announced = primary + cross = shown + flagged + pending + excluded."""
 
     announced_on: date
     categories: tuple[str, ...]
     source: str
     announced: int
+    primary: int  #: of them in a category asked for as their primary one: arXiv's "new"
     cross: int  #: of them cross-lists
     shown: int
     flagged: int
     pending: int
-    replacements: int
+    excluded: int  #: by a rule of the reader's
+    replacements: int  #: beside the announced ones
+    by_rule: tuple[tuple[str, int], ...]  #: (rule, papers that it excludes), most papers first
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +63,22 @@ class Spent:
 
 def ledger(edition: Edition) -> Ledger:
     """The counts of one edition."""
+    announced = (*edition.entries, *edition.excluded)
+    types = Counter(entry.announce_type for entry in announced)
+    rules = Counter(entry.excluded_by or "no rule named" for entry in edition.excluded)
     return Ledger(
         announced_on=edition.announced,
         categories=edition.categories,
         source=edition.source,
-        announced=len(edition.entries),
-        cross=sum(entry.announce_type == "cross" for entry in edition.entries),
+        announced=len(announced),
+        primary=types["new"],
+        cross=types["cross"],
         shown=edition.count("shown"),
         flagged=edition.count("flagged"),
         pending=edition.count("pending"),
+        excluded=len(edition.excluded),
         replacements=len(edition.replacements),
+        by_rule=tuple(sorted(rules.items(), key=lambda item: (-item[1], item[0]))),
     )
 
 
@@ -77,12 +87,20 @@ def missing(edition: Edition) -> tuple[Entry, ...]:
     return tuple(entry for entry in edition.entries if entry.state == "pending")
 
 
+def _paid(edition: Edition) -> Iterator[Origin]:
+    """Yield every reply of an edition: also those for replacements, for their notes, and for what is excluded since."""
+    for entry in (*edition.entries, *edition.replacements, *edition.excluded):
+        yield from entry.replies
+        if entry.change and entry.change.origin:
+            yield entry.change.origin
+
+
 def spent(editions: Iterable[Edition]) -> Iterator[Spent]:
     """Yield a row for each date and model; a reply that stands in several editions counts in the first given."""
     seen: set[str] = set()
     for edition in editions:
         by_model: dict[str, list[Origin]] = {}
-        for reply in (reply for entry in edition.entries for reply in entry.replies):
+        for reply in _paid(edition):
             if reply.key not in seen and reply.engine != "recorded":
                 seen.add(reply.key)
                 by_model.setdefault(reply.model, []).append(reply)

@@ -93,6 +93,16 @@ def window(announced: date, holidays: Collection[date] = ()) -> Window:
     return Window(_at(_freeze_day(previous), _FREEZE), _at(_freeze_day(announced), _FREEZE))
 
 
+def covering(moment: datetime, holidays: Collection[date] = ()) -> date:
+    """The listing whose window a moment falls in: a paper submitted then is announced under that date, or later.
+
+    >>> str(covering(datetime(2026, 3, 13, 18, 0, tzinfo=UTC))), str(covering(datetime(2026, 3, 13, 18, 1, tzinfo=UTC)))
+    ('2026-03-16', '2026-03-17')
+    """
+    listing = _step(moment.astimezone(EASTERN).date(), _DAY, holidays)
+    return listing if moment <= _at(_freeze_day(listing), _FREEZE) else _step(listing, _DAY, holidays)
+
+
 def announced_at(announced: date) -> datetime:
     """When a listing is announced: 20:00 US Eastern of the day before, in UTC."""
     return _at(announced - _DAY, _MAILING)

@@ -8,22 +8,24 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from .errors import BusyError, ConfigError, DigestError, RecordError, StorageError
-from .models import SCHEMA, Edition, Page
+from .models import SCHEMA, Edition, Entry, KeywordTables, Page
 
 log = logging.getLogger(__name__)
 
 #: version -> the step that makes the next version of a record; a step stays here for ever
 STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: lambda record: record | {"schema": 2}}
 
+_ID = re.compile(rb'"arxiv_id": ?"([^"\\]+)"')
 _DATED = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
@@ -98,6 +100,79 @@ class Store:
         with guarded(self.output):
             return tuple(day for day in self.dates() if name in self.path(day).read_bytes())
 
+    def places(self, arxiv_id: str, announced: date | None = None) -> list[tuple[Edition, Entry]]:
+        """
+        Where a paper stands, newest first: as an entry, as a replacement, or kept out by a rule.
+
+        Args:
+            arxiv_id: Without version.
+            announced: Only in the edition of this date.
+
+        Raises:
+            RecordError: an edition that may hold it can't be read.
+        """
+        days = [announced] if announced else self.holding(arxiv_id)
+        editions = [edition for day in days if (edition := self.load(day))]
+        return [
+            (edition, entry)
+            for edition in editions
+            for entry in (*edition.entries, *edition.replacements, *edition.excluded)
+            if entry.paper.arxiv_id == arxiv_id
+        ]
+
+    def before(self, announced: date, ids: Collection[str]) -> Iterator[Edition]:
+        """Yield what the editions before a date hold of some papers, newest first; a damaged one is told of."""
+        for day in self.dates():
+            if day < announced:
+                try:
+                    if edition := self._part(day, ids):
+                        yield edition
+                except (ValueError, RecursionError) as error:
+                    log.warning("%s: %s; it can't tell of earlier cards", self.path(day), _reason(error))
+
+    def _part(self, announced: date, ids: Collection[str]) -> Edition | None:
+        """An edition with nothing but the papers named; None if it has none of them."""
+        with guarded(self.path(announced)):
+            content = self.path(announced).read_bytes()
+        if not any(match.decode() in ids for match in _ID.findall(content)):
+            return None
+        record = _stepped(from_json(content))
+        try:
+            for name in ("entries", "replacements", "excluded"):
+                record[name] = [entry for entry in record[name] if entry["paper"]["arxiv_id"] in ids]
+        except (LookupError, TypeError):
+            return read_edition(content)  # which says what is wrong
+        return Edition.model_validate_json(json.dumps(record | {"sections": []}))
+
+    def tables(self) -> tuple[Path, ...]:
+        """The file of the keyword tables, if there is one."""
+        path = self.output / "editions" / "keywords.json"
+        return (path,) if path.exists() else ()
+
+    def load_tables(self) -> KeywordTables | None:
+        """
+        The saved keyword tables, or None.
+
+        Raises:
+            RecordError: the file is damaged.
+        """
+        for path in self.tables():
+            with guarded(path):
+                content = path.read_bytes()
+            try:
+                return KeywordTables.model_validate_json(content)
+            except ValueError as error:
+                raise RecordError(
+                    f"{path}: {_reason(error, 'no keyword tables')}",
+                    hint="delete it: the next run asks arXiv for the tables anew",
+                ) from error
+        return None
+
+    def save_tables(self, tables: KeywordTables) -> bool:
+        """Save the keyword tables; whether the file changed."""
+        text = tables.model_dump_json(by_alias=True, indent=1)
+        return _replace(self.output / "editions" / "keywords.json", text.encode() + b"\n")
+
     def save(self, edition: Edition) -> bool:
         """Save an edition; whether the file changed."""
         text = edition.model_dump_json(by_alias=True, indent=1)
@@ -151,23 +226,30 @@ def read_edition(content: bytes) -> Edition:
         return Edition.model_validate_json(content)
     except ValidationError:
         record = json.loads(content)
-        version = record.get("schema") if isinstance(record, dict) else None
-        if not isinstance(version, int) or version == SCHEMA or version < 1:
+        if isinstance(record, dict) and record.get("schema") == SCHEMA:
             raise
-        if version > SCHEMA:
-            raise ValueError(f"schema {version} is newer than this program's {SCHEMA}; upgrade it") from None
-        while version < SCHEMA:
-            record = STEPS[version](record)
-            version = record["schema"]
-        return Edition.model_validate_json(json.dumps(record))
+        return Edition.model_validate_json(json.dumps(_stepped(record)))
 
 
-def _reason(error: Exception) -> str:
+def _stepped(record: Any) -> dict[str, Any]:
+    """A record of any version as one of today's."""
+    version = record.get("schema") if isinstance(record, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise ValueError("no edition: it does not say its schema")
+    if version > SCHEMA:
+        raise ValueError(f"schema {version} is newer than this program's {SCHEMA}; upgrade it")
+    while version < SCHEMA:
+        record = STEPS[version](record)
+        version = record["schema"]
+    return {"replacements": [], "excluded": [], **record}
+
+
+def _reason(error: Exception, name: str = "no edition") -> str:
     """What is wrong, on one line and without the content."""
     if isinstance(error, ValidationError):
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        return f"no edition: {place + ': ' if place else ''}{first['msg']}"
+        return f"{name}: {place + ': ' if place else ''}{first['msg']}"
     return str(error)
 
 

@@ -4,7 +4,7 @@ Makes strings and plain values; cli.py prints them.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import report
-from .models import FIELDS, Edition, Entry
+from .models import FIELDS, Edition, Entry, Reason
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LABELS = {"tldr": "TL;DR", "motivation": "动机", "method": "方法", "result": "结果", "conclusion": "结论"}
 MARKS = {"shown": " ", "flagged": "⚠", "pending": "…"}
+EXACT = ("feed", "oai", "search")  #: sources of what was announced; files hold papers
 
 
 def counted(number: int, noun: str) -> str:
@@ -39,18 +40,55 @@ def counted(number: int, noun: str) -> str:
 # ------------------------------------------------------------------------------------------ run
 
 
+def balance(counts: report.Ledger) -> str:
+    """What became of every paper of a day, as a sum."""
+    listed = f"{counts.announced} announced" if counts.source in EXACT else counted(counts.announced, "paper")
+    return (
+        f"{listed} = {counts.shown} shown + {counts.flagged} flagged"
+        f" + {counts.pending} pending + {counts.excluded} excluded"
+    )
+
+
+def _beside(counts: report.Ledger) -> Iterator[str]:
+    """Yield what the sum does not say: where papers are listed, which are no new ones, what keeps some out."""
+    if counts.cross:
+        yield f"{counts.primary} primary, {counts.cross} cross"
+    if counts.replacements:
+        yield counted(counts.replacements, "replacement")
+    for rule, papers in counts.by_rule:
+        yield f"{papers} by {rule!r}"
+
+
+def gaps(days: Collection[date]) -> str:
+    """
+    Which listings have no edition, and what mends it.
+
+    >>> gaps([date(2026, 3, 13), date(2026, 3, 12)])
+    'no edition of 2026-03-12, 2026-03-13: digest run --since 2026-03-12'
+    >>> gaps([date(2026, 3, day) for day in (9, 10, 11, 12)])
+    'no edition of 2026-03-09 and 3 more dates up to 2026-03-12: digest run --since 2026-03-09'
+    """
+    first, last = min(days), max(days)
+    named = (
+        ", ".join(map(str, sorted(days))) if len(days) <= 3 else f"{first} and {len(days) - 1} more dates up to {last}"
+    )
+    return f"no edition of {named}: digest run --since {first}"
+
+
 def outcome(done: "Outcome", output: Path) -> str:
-    """The result of a run on a line or two."""
+    """The result of a run on a few lines: the sum, what it took, the page, what to do."""
     if done.edition is None:
-        return done.message or ""
+        return "\n".join([done.message or "", *_unfilled(done.gaps)])
     counts = report.ledger(done.edition)
-    listed = f"{counts.announced} announced" if counts.source == "feed" else counted(counts.announced, "paper")
-    parts = [listed, f"{counts.shown} shown"]
-    parts += [f"{n} {word}" for n, word in ((counts.flagged, "flagged"), (counts.pending, "pending")) if n]
-    parts += [counted(done.sent, "request"), f"{done.seconds:.1f} s"]
+    took = [*_beside(counts), counted(done.sent, "request"), f"{done.seconds:.1f} s"]
     page = output / done.announced.isoformat() / "index.html"
-    lines = [f"{done.announced}: {' · '.join(parts)}", str(page) if page.exists() else "no page: no card is there yet"]
-    return "\n".join([*lines, *_mends(done.edition)])
+    lines = [f"{done.announced}: {balance(counts)}", " · ".join(took)]
+    lines += [str(page) if page.exists() else "no page: no card is there yet"]
+    return "\n".join([*lines, *_mends(done.edition), *_unfilled(done.gaps)])
+
+
+def _unfilled(days: Collection[date]) -> list[str]:
+    return [gaps(days)] if days else []
 
 
 def _mends(edition: Edition) -> Iterator[str]:
@@ -62,15 +100,22 @@ def _mends(edition: Edition) -> Iterator[str]:
         yield f"{unusable} without a usable answer: digest regenerate ARXIV_ID asks anew; digest status says why"
 
 
+COUNTS = ("announced", "primary", "cross", "shown", "flagged", "pending", "excluded", "replacements")
+
+
 def outcome_record(done: "Outcome") -> dict[str, Any]:
     """The same for a machine."""
-    record: dict[str, Any] = {"announced": done.announced.isoformat(), "message": done.message}
+    record: dict[str, Any] = {
+        "announced": done.announced.isoformat(),
+        "message": done.message,
+        "gaps": [str(day) for day in done.gaps],
+    }
     if done.edition is None:
         return record
-    counts = asdict(report.ledger(done.edition))
-    del counts["announced_on"]
-    record["counts"] = {name: counts[name] for name in ("announced", "cross", "shown", "flagged", "pending")}
+    counts = report.ledger(done.edition)
     return record | {
+        "counts": {name: getattr(counts, name) for name in COUNTS},
+        "by_rule": dict(counts.by_rule),
         "categories": done.edition.categories,
         "source": done.edition.source,
         "notes": done.edition.notes,
@@ -143,10 +188,7 @@ def live_progress() -> "Iterator[Watch]":
 def contents(edition: Edition) -> str:
     """A day's table of contents: its sections, each paper with its TL;DR or why it has none."""
     counts = report.ledger(edition)
-    lines = [
-        f"{edition.announced} · {counts.announced} announced · {counts.shown} shown"
-        f" · {counts.flagged} flagged · {counts.pending} pending"
-    ]
+    lines = [f"{edition.announced}: {balance(counts)}", *filter(None, [" · ".join(_beside(counts))])]
     lines += [f"note: {note}" for note in edition.notes]
     number = 0
     by_id = {entry.paper.arxiv_id: entry for entry in edition.entries}
@@ -157,7 +199,28 @@ def contents(edition: Edition) -> str:
             number += 1
             lines.append(f"{MARKS[entry.state]}[{number}] {entry.paper.title} ({arxiv_id})")
             lines.append(f"    {entry.card.tldr if entry.card else '; '.join(entry.problems)}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_replacements(edition), *_excluded(edition)])
+
+
+def _replacements(edition: Edition) -> Iterator[str]:
+    if edition.replacements:
+        yield f"\nreplacements [{len(edition.replacements)}]"
+    for entry in edition.replacements:
+        mark = MARKS[entry.state] if entry.card else " "
+        yield f"{mark}{_version(entry)} {entry.paper.title} ({entry.paper.arxiv_id})"
+        yield from (f"    {line}" for line in (entry.change.note if entry.change else ()))
+
+
+def _excluded(edition: Edition) -> Iterator[str]:
+    if edition.excluded:
+        yield f"\nexcluded [{len(edition.excluded)}]"
+    for entry in edition.excluded:
+        yield f"-{entry.paper.title} ({entry.paper.arxiv_id}) · {entry.excluded_by}"
+
+
+def _version(entry: Entry) -> str:
+    """The version, and for a replacement the one that it is held against."""
+    return f"v{entry.paper.version}" + (f" ← v{entry.change.from_version}" if entry.change else "")
 
 
 def card(entry: Entry, edition: Edition) -> str:
@@ -169,17 +232,36 @@ def card(entry: Entry, edition: Edition) -> str:
         ", ".join(paper.authors),
     ]
     lines += [paper.comment] if paper.comment else []
+    lines += _place(entry)
     lines += [f"{MARKS['flagged']} {problem}" for problem in entry.problems]
     if entry.card:
         lines += ["", *(f"{LABELS[name]}: {getattr(entry.card, name)}" for name in FIELDS)]
     return "\n".join([*lines, "", f"Abstract: {paper.abstract}", f"https://arxiv.org/abs/{paper.arxiv_id}"])
 
 
+def _place(entry: Entry) -> Iterator[str]:
+    """Yield why a paper stands in the edition, and what it has to do with earlier ones."""
+    if entry.why:
+        yield "why: " + ", ".join(map(_reason, entry.why))
+    if entry.first_announced:
+        yield f"first announced: {entry.first_announced}"
+    if change := entry.change:
+        parts = [
+            name for name, is_so in (("title", change.title_changed), ("abstract", change.abstract_changed)) if is_so
+        ]
+        yield f"{_version(entry)} of {change.announced}: {' and '.join(parts) or 'neither title nor abstract'} changed"
+        yield from (f"  {line}" for line in change.note)
+
+
+def _reason(reason: Reason) -> str:
+    return f"{'primary' if reason.kind == 'category' else reason.kind} {reason.value}"
+
+
 # ------------------------------------------------------------------------------------------ status
 
 
-def status(found: "Status") -> str:
-    """What is on file, as tables."""
+def status(found: "Status", without: Collection[date] = ()) -> str:
+    """What is on file, as tables, and the listing dates that are `without` an edition."""
     from rich.console import Console
 
     parts: list[Any] = [_editions(found)] if found.editions else ["no editions yet: digest run --category cs.CV"]
@@ -189,6 +271,7 @@ def status(found: "Status") -> str:
         parts += [_spent(found)]
     parts += [f"{found.replies:,} replies in {found.cache}, {found.cache_bytes / 1e6:.1f} MB"]
     parts += [f"damaged: {error}" for error in found.damaged]
+    parts += _unfilled(without)
     screen = Console(file=StringIO(), width=100, no_color=True, highlight=False, markup=False)
     with screen.capture() as text:
         for part in parts:
@@ -208,10 +291,11 @@ def _table(*columns: str) -> "Table":
 
 
 def _editions(found: "Status") -> "Table":
-    table = _table("date", "categories", "announced", "cross", "shown", "flagged", "pending", "source")
+    names = ("announced", "cross", "shown", "flagged", "pending", "excluded")
+    table = _table("date", "categories", *names, "source")
     for one in found.editions:
-        counts = (one.announced, one.cross, one.shown, one.flagged, one.pending)
-        table.add_row(str(one.announced_on), " ".join(one.categories), *map(str, counts), one.source)
+        counts = (str(getattr(one, name)) for name in names)
+        table.add_row(str(one.announced_on), " ".join(one.categories), *counts, one.source)
     return table
 
 
@@ -245,14 +329,15 @@ def _money(found: "Status", one: report.Spent) -> float | None:
     return report.cost(found.price, one.prompt_tokens, one.completion_tokens, one.cached_tokens)
 
 
-def status_record(found: "Status") -> dict[str, Any]:
+def status_record(found: "Status", without: Collection[date] = ()) -> dict[str, Any]:
     """The same for a machine."""
     return {
-        "editions": [asdict(one) for one in found.editions],
+        "editions": [asdict(one) | {"by_rule": dict(one.by_rule)} for one in found.editions],
         "missing": [_missing_record(day, entry) for day, entry in found.missing],
         "spent": [asdict(one) | {"money": _money(found, one), "currency": found.currency} for one in found.spent],
         "cache": {"folder": str(found.cache), "replies": found.replies, "bytes": found.cache_bytes},
         "damaged": [str(error) for error in found.damaged],
+        "gaps": [str(day) for day in without],
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 from fakes import GOOD, entry, paper
 from fakes import edition as edition_of
+from loopback import Arxiv, compile_once, submitted
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from digest import schedule
 from digest.cli import main
 from digest.store import Store
 
@@ -68,6 +71,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def digest(home: Path, service: Service, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command in `home` with the service as its endpoint."""
+    compile_once(monkeypatch)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_BASE_URL", service.server.url_for("/v1"))
     monkeypatch.setenv("DIGEST_NOW", "2026-03-20T12:00:00Z")
@@ -425,7 +429,8 @@ def test_a_template_of_the_users_own_that_fails_is_named(day: Run, home: Path) -
 def test_results_can_be_read_by_machines(day: Run) -> None:
     """Each command prints one JSON value a result on standard output."""
     again = json.loads(day("run", "--papers", "day.jsonl", "--date", DAY, "--json").stdout)
-    assert again["counts"] == {"announced": 3, "cross": 0, "shown": 3, "flagged": 0, "pending": 0}
+    counts = {"announced": 3, "primary": 3, "cross": 0, "shown": 3, "flagged": 0, "pending": 0}
+    assert again["counts"] == {**counts, "excluded": 0, "replacements": 0}
     assert again["requests"] == 0
     assert json.loads(day("show", DAY, "--json").stdout)["announced"] == DAY
     assert json.loads(day("show", "2603.00001v1", "--json").stdout)["paper"]["arxiv_id"] == "2603.00001"
@@ -464,8 +469,194 @@ def test_since_names_the_dates_that_have_no_complete_edition(digest: Run, home: 
     )
     Store(home / "site").save(edition_of(entry(), announced="2026-03-20"))
 
-    assert "has a complete edition" in digest("run", "--since", "2026-03-20", "--category", "cs.CL").stdout
+    assert (
+        "nothing is left to do since 2026-03-20" in digest("run", "--since", "2026-03-20", "--category", "cs.CL").stdout
+    )
     assert digest("run", "--since", "2026-03-19", "--category", "cs.CL").exit_code == 75
+
+
+# ------------------------------------------------------------------------------------------ several dates
+
+WEEK = {n: date(2026, 3, n) for n in range(16, 21)}  #: Monday to Friday
+#: One of each listing of the week, and one of the next: the identifiers between them are other categories'.
+OF_WEEK = {
+    n: submitted(f"2603.{100 + 500 * (n - 16):05}", moment=schedule.window(day).end - timedelta(hours=6))
+    for n, day in WEEK.items()
+}
+AFTER = submitted("2603.02600", moment=schedule.window(WEEK[20]).end + timedelta(minutes=30))
+
+
+@pytest.fixture
+def arxiv(home: Path, service: Service, monkeypatch: pytest.MonkeyPatch) -> Arxiv:
+    """The week in arXiv's search, for cs.CV; no pages are made, which take most of a run's time."""
+    monkeypatch.setattr("digest.render.FORMATS", ())
+    monkeypatch.setenv("DIGEST_NOW", "2026-03-21T12:00:00Z")
+    arxiv = Arxiv(service.server)
+    arxiv.papers = [*OF_WEEK.values(), AFTER]
+    addresses = f'api = "{arxiv.api}"\nrss = "{arxiv.rss}"\n'
+    (home / "digest.toml").write_text(
+        f'categories = ["cs.CV"]\n[arxiv]\ndelay_seconds = 0\n{addresses}', encoding="utf-8"
+    )
+    return arxiv
+
+
+@pytest.fixture
+def weekly(arxiv: Arxiv, digest: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The commands on the Saturday after."""
+    monkeypatch.setenv("DIGEST_NOW", "2026-03-21T12:00:00Z")
+    return digest
+
+
+def on_file(home: Path) -> list[int]:
+    return sorted(day.day for day in Store(home / "site").dates())
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Which dates the log says have failed."""
+    return [one.getMessage()[:12] for one in caplog.records if one.levelname == "ERROR"]
+
+
+def test_since_makes_every_date_that_is_missing(weekly: Run, home: Path) -> None:
+    """Each with the papers of its own listing; what was there is left alone."""
+    weekly("run", "--date", "2026-03-18")
+    result = weekly("run", "--since", "2026-03-16", "--json")
+
+    assert result.exit_code == 0
+    assert [json.loads(line)["announced"][-2:] for line in result.stdout.splitlines()] == ["16", "17", "19", "20"]
+    for n, day in WEEK.items():
+        edition = Store(home / "site").load(day)
+        assert edition is not None
+        assert [one.paper for one in edition.entries] == [OF_WEEK[n]]
+
+
+def test_a_date_that_fails_does_not_stand_in_the_way_of_the_others(
+    weekly: Run, arxiv: Arxiv, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each failure is told with its date, and the exit code says that the command is worth another try."""
+    arxiv.lost = {WEEK[17], WEEK[19]}
+    result = weekly("run", "--since", "2026-03-16")
+
+    assert result.exit_code == 75
+    assert on_file(home) == [16, 18, 20]
+    assert errors(caplog) == ["2026-03-17: ", "2026-03-19: "]
+    assert "HTTP 503" in result.stderr
+    arxiv.lost.clear()
+    assert weekly("run", "--since", "2026-03-16").exit_code == 0
+    assert on_file(home) == [16, 17, 18, 19, 20]
+
+
+def test_two_failures_in_a_row_are_an_outage(
+    weekly: Run, arxiv: Arxiv, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The dates behind them are not tried: arXiv is left in peace, and so is the reader's morning."""
+    arxiv.lost = {WEEK[17], WEEK[18]}
+    result = weekly("run", "--since", "2026-03-16")
+
+    assert result.exit_code == 75
+    assert on_file(home) == [16]
+    assert errors(caplog) == ["2026-03-17: ", "2026-03-18: "]
+    assert not [one for one in arxiv.searched if "202603181800 TO" in one.get("search_query", "")]
+
+
+def test_a_damaged_date_does_not_stand_in_the_way_of_the_others(weekly: Run, home: Path) -> None:
+    """It is named, and the exit code says that the reader must do something."""
+    bad = Store(home / "site").path(WEEK[17])
+    bad.parent.mkdir(parents=True)
+    bad.write_text("{", encoding="utf-8")
+    result = weekly("run", "--since", "2026-03-16")
+
+    assert result.exit_code == 2
+    assert "2026-03-17.json" in result.stderr
+    assert on_file(home) == [16, 17, 18, 19, 20]
+    assert bad.read_text(encoding="utf-8") == "{"
+
+
+def test_a_plain_run_names_the_dates_that_have_no_edition(weekly: Run) -> None:
+    """With the command that mends it; who names a date is not told."""
+    weekly("run", "--date", "2026-03-17")
+
+    assert "no edition of" not in weekly("run", "--date", "2026-03-20").stdout
+    last = weekly("run").stdout.splitlines()[-1]
+    assert last == "no edition of 2026-03-18, 2026-03-19: digest run --since 2026-03-18"
+    assert json.loads(weekly("run", "--json").stdout)["gaps"] == ["2026-03-18", "2026-03-19"]
+    assert weekly("run", "--since", "2026-03-18").exit_code == 0
+    assert "no edition of" not in weekly("run").stdout
+
+
+def test_status_names_the_dates_that_have_no_edition(weekly: Run) -> None:
+    """From the first edition to the newest listing."""
+    weekly("run", "--date", "2026-03-17")
+    weekly("run", "--date", "2026-03-19")
+
+    assert "no edition of 2026-03-18, 2026-03-20: digest run --since 2026-03-18" in weekly("status").stdout
+    assert json.loads(weekly("status", "--json").stdout)["gaps"] == ["2026-03-18", "2026-03-20"]
+
+
+def test_a_folder_of_another_tool_is_taken_over_as_a_whole(
+    digest: Run, home: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An edition a date with the cards that are there: no key is needed and nothing is asked, now or again."""
+    monkeypatch.setattr("digest.render.FORMATS", ("digest.render.markdown:Markdown",))
+    for day in (12, 13, 16):
+        row = {"id": f"2603.000{day}", "title": f"Paper {day}", "summary": "We present Foo.", "AI": GOOD}
+        (home / f"2026-03-{day}_AI_enhanced_Chinese.jsonl").write_text(json.dumps(row), encoding="utf-8")
+
+    later = digest("run", "--papers", ".", "--since", "2026-03-13", OPENAI_API_KEY="")
+    assert (later.exit_code, on_file(home)) == (0, [13, 16])
+    assert "nothing is left to do" in digest("run", "--papers", ".", "--since", "2026-03-17").stdout
+    everything = digest("run", "--papers", ".", "--json", OPENAI_API_KEY="")
+    counts = [json.loads(line)["counts"] for line in everything.stdout.splitlines()]
+    assert [(one["announced"], one["shown"]) for one in counts] == [(1, 1)] * 3
+    before = snapshot(home)
+    assert digest("run", "--papers", ".").exit_code == 0
+    assert snapshot(home) == before
+    assert not service.asked
+
+
+# ------------------------------------------------------------------------------------------ rules and keywords
+
+
+def test_what_a_rule_keeps_out_is_said(digest: Run, home: Path, service: Service) -> None:
+    """In the sum of the run, and by the commands that look for the paper or want a card of it."""
+    (home / "digest.toml").write_text('exclude = ["1,200 clips"]', encoding="utf-8")
+    result = digest("run", "--papers", "day.jsonl", "--date", DAY)
+
+    assert "3 papers = 2 shown + 0 flagged + 0 pending + 1 excluded" in result.stdout
+    assert "1 by 'exclude: 1,200 clips'" in result.stdout
+    assert json.loads(digest("show", "2603.00003", "--json").stdout)["excluded_by"] == "exclude: 1,200 clips"
+    for more in ([], ["--undo"], ["--date", DAY]):
+        refused = digest("regenerate", "2603.00003", *more)
+        assert refused.exit_code == 2
+        assert "kept out of the edition of 2026-03-17 by 'exclude: 1,200 clips'" in refused.stderr
+    assert len(service.asked) == 2
+
+
+def test_a_paper_is_shown_where_it_has_its_card(digest: Run, home: Path) -> None:
+    """Rather as the entry of an older edition than as a replacement or kept out in a newer one."""
+    store = Store(home / "site")
+    store.save(edition_of(entry(), announced="2026-03-16"))
+    store.save(edition_of(replacements=(entry(announce_type="replace", version=2),), announced=DAY))
+    store.save(edition_of(excluded=(entry(card=None, excluded_by="exclude: x"),), announced="2026-03-18"))
+
+    assert json.loads(digest("show", "2603.00001", "--json").stdout)["announce_type"] == "new"
+    store.path(date(2026, 3, 16)).unlink()
+    assert json.loads(digest("show", "2603.00001", "--json").stdout)["announce_type"] == "replace"
+    store.path(date(2026, 3, 17)).unlink()
+    assert json.loads(digest("show", "2603.00001", "--json").stdout)["excluded_by"] == "exclude: x"
+
+
+def test_a_damaged_table_of_keywords_is_one_line(day: Run, home: Path) -> None:
+    """The file is named, and what to do with it; once it is gone all is well."""
+    tables = home / "site/editions/keywords.json"
+    tables.write_text("[]", encoding="utf-8")
+    (home / f"site/{DAY}/index.html").unlink()
+    for command in (["render"], ["run", "--papers", "day.jsonl", "--date", DAY]):
+        result = day(*command)
+        assert result.exit_code == 2
+        assert result.stderr.startswith("Error: site/editions/keywords.json: no keyword tables: ")
+        assert result.stderr.count("\n") == 2
+    tables.unlink()
+    assert day("render").exit_code == 0
 
 
 def test_a_clock_that_is_no_time_is_named(digest: Run) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import fakes
 import pytest
-from fakes import GOOD, FakeEngine, edition, entry, origin, paper
+from fakes import GOOD, FakeEngine, completion, edition, entry, origin, paper, reply
 from pytest_httpserver import HTTPServer
 
 from digest import overview, pipeline, prompts, report
 from digest.config import Arxiv, Config, EngineSettings, Price
-from digest.models import Paper
+from digest.models import Entry, Paper
 from digest.pipeline import Order
 from digest.store import Store
 
@@ -21,6 +21,13 @@ PAPERS = [
     paper(f"2603.0000{n}", title=title, abstract=f"{title} is a method of ours.")
     for n, title in enumerate(("Foo", "Bar", "Baz"), 1)
 ]
+
+
+NOTE = {"headline": "新版换了一种方法。", "other": "无其他实质变动"}
+
+
+def carded(one: Paper) -> Entry:
+    return entry(one.arxiv_id).model_copy(update={"paper": one})
 
 
 def clock() -> datetime:
@@ -55,6 +62,10 @@ def written(folder: Path, cards: Mapping[str, Mapping[str, str]]) -> Path:
     return path
 
 
+def estimated(config: Config, order: Order) -> overview.Estimate:
+    return overview.estimate(config, order, pipeline.open_desk(config, order, clock), clock)
+
+
 def priced(config: Config, price: Price) -> Config:
     return config.model_copy(update={"engine": config.engine.model_copy(update={"price": price})})
 
@@ -72,7 +83,7 @@ def test_an_estimate_counts_every_paper_and_makes_nothing(
 ) -> None:
     """Requests and tokens of the whole day; no folder is made and nothing is sent."""
     before = sorted(tmp_path.iterdir())
-    found = overview.estimate(config, order, clock)
+    found = estimated(config, order)
 
     assert (found.announced, found.papers, found.requests) == (DAY, 3, 3)
     assert (found.prompt_tokens, found.completion_tokens) == (tokens(config, PAPERS), 3 * prompts.REPLY_TOKENS)
@@ -83,7 +94,7 @@ def test_an_estimate_counts_every_paper_and_makes_nothing(
 
 def test_an_estimate_leaves_out_what_the_file_brings_along(config: Config, tmp_path: Path) -> None:
     """A recorded reply is asked of nobody."""
-    found = overview.estimate(config, Order(DAY, papers=written(tmp_path, {PAPERS[0].arxiv_id: GOOD})), clock)
+    found = estimated(config, Order(DAY, papers=written(tmp_path, {PAPERS[0].arxiv_id: GOOD})))
 
     assert (found.papers, found.requests) == (3, 2)
     assert found.prompt_tokens == tokens(config, PAPERS[1:])
@@ -91,9 +102,8 @@ def test_an_estimate_leaves_out_what_the_file_brings_along(config: Config, tmp_p
 
 def test_an_estimate_leaves_out_what_has_a_card(config: Config, order: Order) -> None:
     """A card on file is not asked for again."""
-    had = entry(PAPERS[1].arxiv_id).model_copy(update={"paper": PAPERS[1]})
-    Store(config.output).save(edition(had, source="file"))
-    found = overview.estimate(config, order, clock)
+    Store(config.output).save(edition(carded(PAPERS[1]), source="file"))
+    found = estimated(config, order)
 
     assert (found.papers, found.requests) == (3, 2)
     assert found.prompt_tokens == tokens(config, [PAPERS[0], PAPERS[2]])
@@ -105,7 +115,7 @@ def test_an_estimate_leaves_out_what_the_cache_has(config: Config, order: Order,
     Store(config.output).path(DAY).unlink()
     assert order.papers is not None
     order.papers.write_text(order.papers.read_text(encoding="utf-8").replace("Baz is", "Baz was"), encoding="utf-8")
-    found = overview.estimate(config, order, clock)
+    found = estimated(config, order)
 
     assert (found.papers, found.requests, found.completion_tokens) == (3, 1, prompts.REPLY_TOKENS)
     assert not Store(config.output).path(DAY).exists()
@@ -116,7 +126,7 @@ def test_an_estimate_saves_no_edition_of_what_it_collected(config: Config, order
     """The record is as it was, papers that are new in the file included."""
     had = edition(entry(PAPERS[1].arxiv_id), source="file")
     Store(config.output).save(had)
-    overview.estimate(config, order, clock)
+    estimated(config, order)
 
     assert Store(config.output).load(DAY) == had
 
@@ -124,7 +134,7 @@ def test_an_estimate_saves_no_edition_of_what_it_collected(config: Config, order
 def test_an_estimate_knows_money_where_there_is_a_price(config: Config, order: Order) -> None:
     """For a million tokens, in the price's currency."""
     price = Price(input=1.0, output=2.0, currency="EUR")
-    found = overview.estimate(priced(config, price), order, clock)
+    found = estimated(priced(config, price), order)
 
     assert found.money == pytest.approx(report.cost(price, tokens(config, PAPERS), 3 * prompts.REPLY_TOKENS))
     assert found.money == pytest.approx((tokens(config, PAPERS) + 2 * 3 * prompts.REPLY_TOKENS) / 1e6)
@@ -134,10 +144,37 @@ def test_an_estimate_knows_money_where_there_is_a_price(config: Config, order: O
 def test_a_date_without_listing_takes_nothing(config: Config, httpserver: HTTPServer) -> None:
     """A Sunday is known without asking arXiv."""
     asking = config.model_copy(update={"categories": ("cs.CV",), "arxiv": Arxiv(api=httpserver.url_for("/api"))})
-    found = overview.estimate(asking, Order(date(2026, 3, 15)), clock)
+    found = estimated(asking, Order(date(2026, 3, 15)))
 
     assert (found.announced, found.papers, found.requests, found.prompt_tokens) == (date(2026, 3, 15), 0, 0, 0)
     assert not httpserver.log
+
+
+def test_an_estimate_counts_what_a_new_version_takes(config: Config, tmp_path: Path, model: FakeEngine) -> None:
+    """A card and a note where the text changed; nothing where it is the same or was never seen; once run, nothing."""
+    model.answer = lambda request: completion(json.dumps(NOTE) if "headline" in str(request.schema) else reply())
+    Store(config.output).save(edition(*map(carded, PAPERS[:2]), announced=date(2026, 3, 16), source="file"))
+    rewritten, same, strange = (one.model_copy(update={"version": 2}) for one in PAPERS)
+    rewritten = rewritten.model_copy(update={"abstract": "Foo is another method."})
+    rows = [one.model_dump(mode="json") | {"kind": "replace"} for one in (rewritten, same, strange)]
+    (tmp_path / "day.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    order = Order(DAY, papers=tmp_path / "day.jsonl")
+
+    found = estimated(config, order)
+    note = prompts.ask_change(pipeline.read_prompt(config, "change"), PAPERS[0], rewritten, model="fake-1")
+    assert (found.papers, found.requests) == (0, 2)
+    assert found.prompt_tokens == tokens(config, [rewritten]) + prompts.estimated_tokens(note)
+    assert found.completion_tokens == prompts.REPLY_TOKENS + overview.NOTE_TOKENS
+    pipeline.run(config, order, clock)
+    assert len(model.asked) == 2
+    assert estimated(config, order).requests == 0
+
+
+def test_an_estimate_leaves_out_what_a_rule_keeps_out(config: Config, order: Order) -> None:
+    """It would not be asked for."""
+    found = estimated(config.model_copy(update={"exclude": ("Baz",)}), order)
+
+    assert (found.papers, found.requests) == (2, 2)
 
 
 # ------------------------------------------------------------------------------------------ status
@@ -145,7 +182,7 @@ def test_a_date_without_listing_takes_nothing(config: Config, httpserver: HTTPSe
 
 def test_status_of_an_empty_folder(config: Config, tmp_path: Path) -> None:
     """Nothing is on file, and looking makes nothing."""
-    found = overview.status(config)
+    found = overview.status(config, clock)
 
     assert (found.editions, found.missing, found.spent, found.damaged) == ((), (), (), ())
     assert (found.replies, found.cache_bytes) == (0, 0)
@@ -158,7 +195,7 @@ def test_status_tells_of_a_damaged_file_beside_the_others(config: Config) -> Non
     for day in (16, 17, 18):
         store.save(edition(entry(), announced=date(2026, 3, day)))
     store.path(DAY).write_text("{", encoding="utf-8")
-    found = overview.status(config)
+    found = overview.status(config, clock)
 
     assert [one.announced_on.day for one in found.editions] == [18, 16]
     assert ["2026-03-17.json" in str(error) for error in found.damaged] == [True]
@@ -169,17 +206,28 @@ def test_status_lists_missing_cards_and_what_was_paid(config: Config) -> None:
     pending = entry("2603.00002", card=None, problems=("engine: HTTP 500",))
     Store(config.output).save(edition(entry(replies=(origin(),)), pending))
     price = Price(input=1.0, output=2.0, currency="EUR")
-    found = overview.status(priced(config, price))
+    found = overview.status(priced(config, price), clock)
 
     assert found.missing == ((DAY, pending),)
     assert [(one.replies, one.prompt_tokens, one.completion_tokens) for one in found.spent] == [(1, 900, 300)]
     assert (found.price, found.currency, found.model) == (price, "EUR", "fake-1")
 
 
+def test_status_tells_of_listings_without_edition(config: Config) -> None:
+    """From the oldest edition to the newest listing of all; weekends and the sample do not count."""
+    store = Store(config.output)
+    store.save(edition(entry(), announced=pipeline.SAMPLE_DATE, source="sample"))
+    assert overview.status(config, clock).gaps == ()
+
+    for day in (12, 16, 18):
+        store.save(edition(entry(), announced=date(2026, 3, day)))
+    assert [day.day for day in overview.status(config, clock).gaps] == [13, 17, 19, 20]
+
+
 def test_status_counts_the_cache(config: Config, order: Order) -> None:
     """Replies and bytes of what is on disk."""
     pipeline.run(config, order, clock)
-    found = overview.status(config)
+    found = overview.status(config, clock)
 
     assert found.replies == 3
     assert found.cache == config.cache

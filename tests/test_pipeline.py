@@ -2,37 +2,33 @@
 
 import json
 import os
-import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import fakes
 import pytest
-from fakes import FakeEngine, card, completion, entry, origin, paper, reply
+from fakes import GOOD, FakeEngine, card, completion, entry, origin, paper, reply
 from fakes import edition as edition_of
 from hypothesis import given
 from hypothesis import strategies as st
+from loopback import DAY, NEXT, SUBMITTED, A, Arxiv, B, C, compile_once, submitted
 from pytest_httpserver import HTTPServer
-from sources.documents import atom, index, parameters, rss, rss_item
-from werkzeug import Request as Asked
-from werkzeug import Response
 
 from digest import config as configs
-from digest import pipeline, selection
+from digest import pipeline, report, selection
 from digest.config import Config
-from digest.errors import BusyError, ConfigError, EngineError, SourceError
+from digest.errors import BusyError, ConfigError, EngineError, RecordError, SourceError
 from digest.identifiers import covers
-from digest.models import AnnounceType, Answer, Edition, Entry, Listed, Listing, Paper, Request
+from digest.models import AnnounceType, Answer, Change, Edition, Entry, Listed, Listing, Paper, Request
 from digest.pipeline import Order
 from digest.selection import Rule, Rules, carried, missing_rules
 from digest.store import Store
 
-DAY = date(2026, 3, 17)
-SUBMITTED = datetime(2026, 3, 16, 12, tzinfo=UTC)  #: in the window of DAY
 SPENT = (origin(key="spent"),)
 
 
@@ -44,66 +40,6 @@ def today() -> datetime:
 def later() -> datetime:
     """Three days on: the feed has moved on."""
     return datetime(2026, 3, 20, 16, tzinfo=UTC)
-
-
-def submitted(arxiv_id: str, category: str = "cs.CV", *others: str, **fields: Any) -> Paper:
-    times = {"submitted": SUBMITTED, "updated": SUBMITTED}
-    return paper(arxiv_id, **{"categories": (category, *others), "comment": "12 pages", **times, **fields})
-
-
-A = submitted("2603.00001", title="Foo", abstract="Foo is a gated attention.")
-B = submitted("2603.00002", "cs.CL", "cs.CV", title="Bar", abstract="Bar is another gated attention.")
-C = submitted("2603.00003", "cs.CL", title="Baz", abstract="Baz finds organs in medical images.")
-
-
-class Arxiv:
-    """arXiv's search and feed on loopback: holds papers, remembers what it was asked, and can be down."""
-
-    def __init__(self, server: HTTPServer) -> None:
-        self.papers: list[Paper] = [A, B, C]
-        self.unknown: set[str] = set()  #: to the search, not to the feed
-        self.down: set[str] = set()  #: "search", "feed"
-        self.searched: list[dict[str, str]] = []
-        self.fed: list[str] = []
-        self.api, self.rss = server.url_for("/api/query"), server.url_for("")
-        server.expect_request("/api/query").respond_with_handler(self.search)
-        server.expect_request(re.compile("^/rss/")).respond_with_handler(self.feed)
-
-    def search(self, asked: Asked) -> Response:
-        self.searched.append(parameters(asked.url))
-        query = self.searched[-1].get("search_query", "")
-        categories, phrases = re.findall(r"cat:([\w.*-]+)", query), re.findall(r'abs:"([^"]+)"', query)
-        found = [
-            one
-            for one in self.papers
-            if one.arxiv_id not in self.unknown
-            and (not categories or any(covers(categories, name) for name in one.categories))
-            and (not phrases or any(phrase in one.abstract for phrase in phrases))
-        ]
-        content = index(*found)(asked.url) if found else atom([])
-        return Response(content if isinstance(content, bytes) else b"", 503 if "search" in self.down else 200)
-
-    def feed(self, asked: Asked) -> Response:
-        self.fed.append(asked.path)
-        names = asked.path.removeprefix("/rss/").split("+")
-        items = [
-            rss_item(one, "new" if covers(names, one.primary_category) else "cross")
-            for one in self.papers
-            if any(covers(names, name) for name in one.categories)
-        ]
-        return Response(rss(DAY, *items), 503 if "feed" in self.down else 200)
-
-    @property
-    def queries(self) -> list[str]:
-        """What the search was asked for; empty where it was asked by identifiers."""
-        return [one.get("search_query", "").partition(" AND ")[0] for one in self.searched]
-
-    def forget(self) -> None:
-        self.searched, self.fed = [], []
-
-    @property
-    def was_asked(self) -> bool:
-        return bool(self.searched or self.fed)
 
 
 @pytest.fixture
@@ -119,8 +55,9 @@ def model(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 
 @pytest.fixture
-def site(arxiv: Arxiv, model: FakeEngine, tmp_path: Path) -> Config:
+def site(arxiv: Arxiv, model: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """cs.CV of the fake arXiv, with the fake model."""
+    compile_once(monkeypatch)
     (tmp_path / "digest.toml").write_text(
         'categories = ["cs.CV"]\noutput = "site"\ncache = "cache"\n[engine]\nname = "fakes:opened"\nmodel = "fake-1"\n'
         f'[arxiv]\ndelay_seconds = 0\napi = "{arxiv.api}"\nrss = "{arxiv.rss}"\n',
@@ -395,7 +332,7 @@ def test_the_sample_is_the_whole_sample_again(config: Config, arxiv: Arxiv) -> N
     assert not arxiv.was_asked
 
 
-# ------------------------------------------------------------------------------------------ since
+# ------------------------------------------------------------------------------------------ since and gaps
 
 
 def complete(day: date, *entries: Entry, **fields: Any) -> Edition:
@@ -414,8 +351,8 @@ def test_since_takes_the_listing_days_that_lack_something(config: Config) -> Non
     store.save(complete(days[18]))
     store.path(days[18]).write_text("{", encoding="utf-8")
 
-    found = pipeline.since(config, days[10], later)
-    assert [day.day for day in found] == [11, 12, 17, 18, 19]
+    found = pipeline.dates_of(config, Order(), later, days[10])
+    assert found == tuple(days[n] for n in (11, 12, 17, 18, 19))
 
 
 def test_since_asks_for_keywords_too_where_there_is_no_category(config: Config) -> None:
@@ -423,8 +360,580 @@ def test_since_asks_for_keywords_too_where_there_is_no_category(config: Config) 
     Store(config.output).save(complete(date(2026, 3, 20), categories=(), keywords=("gated attention",)))
     first = date(2026, 3, 20)
 
-    assert pipeline.since(asking(config, keywords=["gated attention"]), first, later) == ()
-    assert pipeline.since(asking(config, keywords=["medical images"]), first, later) == (first,)
+    same, other = (asking(config, keywords=[phrase]) for phrase in ("gated attention", "medical images"))
+    assert pipeline.dates_of(same, Order(), later, first) == ()
+    assert pipeline.dates_of(other, Order(), later, first) == (first,)
+
+
+def test_since_takes_a_date_whose_replacement_waits_for_a_card(config: Config) -> None:
+    """Its text changed and nobody answered; one that is only listed waits for nothing."""
+    waiting = entry("2501.00001", announce_type="replace", version=2, card=None, change=rewritten())
+    listed_only = entry("2501.00002", announce_type="replace", version=2, card=None)
+    for day, one in ((19, waiting), (20, listed_only)):
+        Store(config.output).save(complete(date(2026, 3, day), replacements=(one,)))
+
+    assert pipeline.dates_of(config, Order(), later, date(2026, 3, 19)) == (date(2026, 3, 19),)
+
+
+def test_since_takes_a_date_whose_kept_out_papers_come_back(config: Config) -> None:
+    """While the rule stands the date is complete; without it a paper on it has no card."""
+    out = entry("2603.00009", card=None, excluded_by="exclude: gated", categories=("cs.CV",))
+    Store(config.output).save(complete(date(2026, 3, 20), excluded=(out,)))
+    first = date(2026, 3, 20)
+
+    assert pipeline.dates_of(ruled(config, exclude=("gated",)), Order(), later, first) == ()
+    assert pipeline.dates_of(config, Order(), later, first) == (first,)
+
+
+def test_without_since_a_call_is_about_one_date(config: Config) -> None:
+    """The one that is named, else the newest, which is found out when it runs."""
+    assert pipeline.dates_of(config, Order(), later) == (None,)
+    assert pipeline.dates_of(config, Order(DAY), later) == (DAY,)
+
+
+def test_a_run_for_the_newest_tells_of_listings_in_between(config: Config) -> None:
+    """Those after the last edition before it; a weekend has none, an older hole or the sample is no news."""
+    store = Store(config.output)
+    for day in (date(2026, 3, 9), date(2026, 3, 12)):
+        store.save(complete(day))
+    store.save(complete(pipeline.SAMPLE_DATE, source="sample"))
+
+    assert pipeline.run(config, Order(), today).gaps == (date(2026, 3, 13), date(2026, 3, 16))
+
+
+def test_no_gap_is_told_where_there_is_none(config: Config) -> None:
+    """The first edition of all, beside the sample, and the one right after the last."""
+    Store(config.output).save(complete(pipeline.SAMPLE_DATE, source="sample"))
+    assert pipeline.run(config, Order(), today).gaps == ()
+
+    Store(config.output).save(complete(date(2026, 3, 16)))
+    assert pipeline.run(config, Order(), today).gaps == ()
+
+
+def test_a_run_for_a_named_date_tells_of_no_gap(config: Config, tmp_path: Path) -> None:
+    """Who names a date, or has files, asks for nothing else."""
+    Store(config.output).save(complete(date(2026, 3, 12)))
+    (tmp_path / "own.jsonl").write_text(A.model_dump_json(), encoding="utf-8")
+
+    assert pipeline.run(config, Order(DAY), today).gaps == ()
+    assert pipeline.run(config, Order(DAY, papers=tmp_path / "own.jsonl"), today).gaps == ()
+    assert pipeline.run(config, Order(sample=True), today).gaps == ()
+
+
+# ------------------------------------------------------------------------------------------ kept out by a rule
+
+
+def ruled(config: Config, **rules: Any) -> Config:
+    return config.model_copy(update=rules)
+
+
+SURVEY = {"exclude": ("another gated",)}  #: keeps B out
+
+
+def out_of(edition: Edition) -> list[tuple[str, str | None]]:
+    return [(one.paper.arxiv_id, one.excluded_by) for one in edition.excluded]
+
+
+@pytest.mark.parametrize(
+    ("rules", "name"), [(SURVEY, "exclude: another gated"), ({"cross_lists": False}, "cross_lists = false")]
+)
+def test_what_a_rule_keeps_out_is_on_record_and_not_asked(
+    config: Config, model: FakeEngine, rules: dict[str, Any], name: str
+) -> None:
+    """The model never hears of it; the ledger's sum still holds every paper that was announced."""
+    edition = made(ruled(config, **rules), today)
+
+    assert (ids(edition), out_of(edition)) == ([A.arxiv_id], [(B.arxiv_id, name)])
+    assert [one.subject for one in model.asked] == [A.arxiv_id]
+    counts = report.ledger(edition)
+    assert (counts.announced, counts.primary, counts.cross) == (2, 1, 1)
+    assert (counts.shown, counts.flagged, counts.pending, counts.excluded) == (1, 0, 0, 1)
+    assert counts.by_rule == ((name, 1),)
+
+
+def test_a_paper_comes_back_when_its_rule_goes(config: Config, arxiv: Arxiv, model: FakeEngine) -> None:
+    """ArXiv is not asked again, the model for this paper alone; it stands where it would have stood."""
+    arxiv.papers = [*arxiv.papers, submitted("2603.00004", title="Qux")]
+    kept = made(ruled(config, **SURVEY))
+    arxiv.forget()
+    model.asked.clear()
+    edition = made(config)
+
+    assert not arxiv.was_asked
+    assert [one.subject for one in model.asked] == [B.arxiv_id]
+    assert ids(kept) == [A.arxiv_id, "2603.00004"]
+    assert (out_of(edition), ids(edition)) == ([], [A.arxiv_id, "2603.00004", B.arxiv_id])
+    assert edition.count("shown") == 3
+
+
+def test_a_rule_takes_a_card_away_and_gives_it_back(config: Config, arxiv: Arxiv, model: FakeEngine) -> None:
+    """What was paid for waits beside the paper, and is judged by the checks of the day on which it comes back."""
+    first = made(config)
+    doubtful = next(one for one in first.entries if one.paper == B).model_copy(
+        update={"card": card(result="准确率达到 98.7%，优于已有方法。")}
+    )
+    Store(config.output).save(first.with_entries([doubtful]).model_copy(update={"judged_by": "older checks"}))
+    forget_replies(config, model)
+    arxiv.forget()
+
+    assert out_of(made(ruled(config, **SURVEY))) == [(B.arxiv_id, "exclude: another gated")]
+    edition = made(config)
+    assert [(one.paper.arxiv_id, one.state) for one in edition.entries] == [
+        (A.arxiv_id, "shown"),
+        (B.arxiv_id, "flagged"),
+    ]
+    assert not model.asked
+    assert not arxiv.was_asked
+
+
+# ------------------------------------------------------------------------------------------ known from before
+
+TOMORROW = date(2026, 3, 18)
+NOTE = {"headline": "新版把方法由门控改为稀疏注意力。", "other": "无其他实质变动"}
+
+
+def tomorrow() -> datetime:
+    """Noon in New York on the day after DAY."""
+    return datetime(2026, 3, 18, 16, tzinfo=UTC)
+
+
+def rewritten(**fields: Any) -> Change:
+    values = {"from_version": 1, "announced": DAY, "title_changed": False, "abstract_changed": True}
+    return Change(**{**values, **fields})
+
+
+def is_note(request: Request) -> bool:
+    return request.schema is not None and "headline" in str(request.schema)
+
+
+def answering(note: str | EngineError) -> Callable[[Request], Answer]:
+    """A model that writes cards, and answers for notes as said."""
+
+    def answer(request: Request) -> Answer:
+        text = note if is_note(request) else reply()
+        return text if isinstance(text, EngineError) else completion(text)
+
+    return answer
+
+
+@pytest.fixture
+def two_days(config: Config, arxiv: Arxiv, model: FakeEngine) -> Config:
+    """cs.CV and cs.CL after DAY; the feed has moved on by one day, and the cache is gone."""
+    config = asking(config, "cs.CV", "cs.CL")
+    model.answer = answering(json.dumps(NOTE, ensure_ascii=False))
+    made(config, today)
+    arxiv.day = TOMORROW
+    forget_replies(config, model)
+    return config
+
+
+def next_day(config: Config) -> Edition:
+    pipeline.run(config, Order(TOMORROW), tomorrow)
+    return on_file(config, TOMORROW)
+
+
+def newer(old: Paper, **fields: Any) -> Paper:
+    return old.model_copy(update={"version": 2, **fields})
+
+
+def test_a_paper_that_comes_again_keeps_its_card(two_days: Config, arxiv: Arxiv, model: FakeEngine) -> None:
+    """Cross-listed on the next day it is known: its card, what was paid for it and when it was new; nothing is sent."""
+    arxiv.beside = [(C.model_copy(update={"categories": ("cs.CL", "cs.CV")}), "cross")]
+    before = on_file(two_days).entry(C.arxiv_id)
+    edition = next_day(two_days)
+    again = edition.entry(C.arxiv_id)
+
+    assert before is not None
+    assert again is not None
+    assert (again.card, again.replies, again.state) == (before.card, before.replies, "shown")
+    assert (again.announce_type, again.first_announced) == ("cross", DAY)
+    assert not model.asked
+
+
+def test_a_replacement_of_the_same_text_keeps_the_card(two_days: Config, arxiv: Arxiv, model: FakeEngine) -> None:
+    """A new version with a new comment: it says that nothing changed, and nothing is sent."""
+    arxiv.beside = [(newer(A, comment="13 pages"), "replace")]
+    before = on_file(two_days).entry(A.arxiv_id)
+    (again,) = next_day(two_days).replacements
+
+    assert before is not None
+    assert (again.card, again.problems, again.first_announced) == (before.card, (), DAY)
+    assert again.change == rewritten(abstract_changed=False)
+    assert not model.asked
+
+
+def test_a_rewritten_replacement_is_asked_once_and_gets_its_note(
+    two_days: Config, arxiv: Arxiv, model: FakeEngine
+) -> None:
+    """One request for the card, one for the note; the old card stays on record."""
+    arxiv.beside = [(newer(A, abstract="Foo is a sparse attention."), "replace")]
+    before = on_file(two_days).entry(A.arxiv_id)
+    (again,) = next_day(two_days).replacements
+
+    assert before is not None
+    assert [(one.subject, is_note(one)) for one in model.asked] == [(A.arxiv_id, False), (A.arxiv_id, True)]
+    assert "a gated attention" in model.asked[1].messages[1]["content"]
+    assert "a sparse attention" in model.asked[1].messages[1]["content"]
+    assert (again.state, again.earlier, len(again.replies)) == ("shown", (before.card,), 2)
+    assert again.change is not None
+    assert again.change.model_copy(update={"origin": None}) == rewritten(note=(NOTE["headline"], NOTE["other"]))
+
+
+def test_a_second_run_of_a_day_of_changes_sends_nothing_and_changes_no_byte(
+    two_days: Config, arxiv: Arxiv, model: FakeEngine
+) -> None:
+    """Also without the cache: card and note are on record."""
+    arxiv.beside = [(newer(A, abstract="Foo is a sparse attention."), "replace"), (newer(B), "replace-cross")]
+    next_day(two_days)
+    before = Store(two_days.output).path(TOMORROW).read_bytes()
+    forget_replies(two_days, model)
+    arxiv.forget()
+    next_day(two_days)
+
+    assert not model.asked
+    assert not arxiv.was_asked
+    assert Store(two_days.output).path(TOMORROW).read_bytes() == before
+
+
+def test_a_note_that_can_not_be_had_leaves_the_card(two_days: Config, arxiv: Arxiv, model: FakeEngine) -> None:
+    """Two bad answers are paid for and kept; a later run has them from the cache, sends nothing, changes nothing."""
+    arxiv.beside = [(newer(A, abstract="Foo is a sparse attention."), "replace")]
+    model.answer = answering("no JSON at all")
+    (again,) = next_day(two_days).replacements
+    before = Store(two_days.output).path(TOMORROW).read_bytes()
+
+    assert again.change == rewritten()
+    assert (again.state, len(again.replies)) == ("shown", 3)
+    model.asked.clear()
+    next_day(two_days)
+    assert not model.asked
+    assert Store(two_days.output).path(TOMORROW).read_bytes() == before
+
+
+def test_a_note_that_nobody_answered_is_asked_by_the_next_run(
+    two_days: Config, arxiv: Arxiv, model: FakeEngine
+) -> None:
+    """The run does not fail for it; the card is there meanwhile and is not asked again."""
+    arxiv.beside = [(newer(A, abstract="Foo is a sparse attention."), "replace")]
+    model.answer = answering(EngineError("HTTP 500"))
+    (again,) = next_day(two_days).replacements
+    assert (again.state, again.problems, again.change) == ("shown", (), rewritten())
+
+    model.asked.clear()
+    model.answer = answering(json.dumps(NOTE, ensure_ascii=False))
+    (again,) = next_day(two_days).replacements
+    assert [is_note(one) for one in model.asked] == [True]
+    assert again.change is not None
+    assert again.change.note == (NOTE["headline"], NOTE["other"])
+
+
+def test_a_service_that_fails_over_the_notes_is_told_after_the_pages(
+    two_days: Config, arxiv: Arxiv, model: FakeEngine
+) -> None:
+    """What was answered before is on record: the card of the replacement, without its note."""
+
+    class Failing(FakeEngine):
+        def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+            for request in requests:
+                if is_note(request):
+                    raise EngineError("the service is gone")
+                yield request, completion()
+
+    arxiv.beside = [(newer(A, abstract="Foo is a sparse attention."), "replace")]
+    model.run = Failing().run  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match="the service is gone"):
+        next_day(two_days)
+
+    (again,) = on_file(two_days, TOMORROW).replacements
+    assert (again.state, again.change) == ("shown", rewritten())
+
+
+def test_an_echo_writes_no_notes(two_days: Config, arxiv: Arxiv) -> None:
+    """It answers by the paper alone: what it said of two versions would be nonsense."""
+    arxiv.beside = [(newer(A, abstract="Foo is a sparse attention."), "replace")]
+    echo = two_days.model_copy(update={"engine": two_days.engine.model_copy(update={"name": "echo"})})
+    (again,) = next_day(echo).replacements
+
+    assert again.change == rewritten()
+
+
+def test_a_replacement_that_no_edition_knows_is_only_listed(two_days: Config, arxiv: Arxiv, model: FakeEngine) -> None:
+    """There is nothing to compare it to and nothing to ask; it waits for nothing either."""
+    arxiv.beside = [(newer(submitted("2501.00001")), "replace")]
+    (only,) = next_day(two_days).replacements
+
+    assert (only.card, only.problems, only.change, only.first_announced) == (None, (), None, None)
+    assert not model.asked
+
+
+def test_a_replacement_is_compared_once_an_earlier_edition_is_made(
+    two_days: Config, arxiv: Arxiv, model: FakeEngine
+) -> None:
+    """Asked again after the date before it was made up for, it has a card and a note."""
+    times = {"2603.00101": datetime(2026, 3, 16, 19, tzinfo=UTC), "2603.00200": datetime(2026, 3, 17, 19, tzinfo=UTC)}
+    arxiv.papers = [*arxiv.papers, *(submitted(one, moment=moment) for one, moment in times.items())]
+    arxiv.beside = [(submitted("2501.00001", abstract="Rewritten.", version=2), "replace")]
+    next_day(two_days)
+    model.asked.clear()
+    Store(two_days.output).save(complete(date(2026, 3, 16), entry("2501.00001", categories=("cs.CV",))))
+    pipeline.run(two_days, Order(TOMORROW, refresh=True), later)
+    (again,) = on_file(two_days, TOMORROW).replacements
+
+    assert [is_note(one) for one in model.asked] == [False, True]
+    assert (again.state, again.first_announced) == ("shown", date(2026, 3, 16))
+
+
+@pytest.mark.parametrize("stage", ["summarize", "describe"])
+def test_a_run_that_is_killed_between_stages_loses_nothing(
+    two_days: Config, arxiv: Arxiv, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """The next run asks arXiv nothing and ends with the record of a run that nothing disturbed."""
+    config = ruled(two_days, exclude=("another gated",))
+    arxiv.papers = [*arxiv.papers, submitted("2603.00101", moment=datetime(2026, 3, 16, 19, tzinfo=UTC))]
+    arxiv.beside = [
+        (C, "cross"),
+        (newer(A, abstract="Foo is a sparse attention."), "replace"),
+        (newer(submitted("2501.00001")), "replace"),
+    ]
+    next_day(config)
+    undisturbed = Store(config.output).path(TOMORROW).read_bytes()
+    Store(config.output).path(TOMORROW).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, stage, killed)
+        with pytest.raises(KeyboardInterrupt):
+            next_day(config)
+    arxiv.forget()
+    next_day(config)
+
+    assert not arxiv.was_asked
+    assert Store(config.output).path(TOMORROW).read_bytes() == undisturbed
+
+
+def killed(*args: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("old_program")
+def test_a_complete_day_is_the_same_again(site: Config, arxiv: Arxiv, model: FakeEngine) -> None:
+    """Nobody is asked, and no file of the site changes, on the day itself or later."""
+    pipeline.run(site, Order(), today)
+    before = {path: path.read_bytes() for path in site.output.rglob("*") if path.is_file()}
+    arxiv.forget()
+    forget_replies(site, model)
+
+    for clock in (today, later):
+        done = pipeline.run(site, Order(DAY), clock)
+        assert (done.sent, done.written) == (0, ())
+    assert not arxiv.was_asked
+    assert not model.asked
+    assert {path: path.read_bytes() for path in site.output.rglob("*") if path.is_file()} == before
+
+
+# ------------------------------------------------------------------------------------------ keywords over all time
+
+OLD = submitted(
+    "2501.00001", "cs.LG", title="Old", abstract="An old gated attention.", moment=datetime(2025, 1, 2, tzinfo=UTC)
+)
+
+
+def next_week() -> datetime:
+    """Six days after DAY."""
+    return datetime(2026, 3, 23, 16, tzinfo=UTC)
+
+
+@pytest.fixture
+def followed(config: Config, arxiv: Arxiv, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """A keyword and no category, with the tables alone for pages; arXiv has an old paper of it, too."""
+    monkeypatch.setattr("digest.render.FORMATS", ("digest.render.tables:Tables",))
+    arxiv.papers = [*arxiv.papers, OLD]
+    return asking(config, keywords=["gated attention"])
+
+
+def tables_of(config: Config) -> list[tuple[str, list[str]]]:
+    tables = Store(config.output).load_tables()
+    assert tables is not None
+    return [(one.title, [paper.arxiv_id for paper in one.papers]) for one in tables.tables]
+
+
+def test_keywords_alone_have_their_table_over_all_time(followed: Config) -> None:
+    """The record holds arXiv's newest first, papers of no edition among them, and the page shows it."""
+    assert ids(made(followed)) == [A.arxiv_id, B.arxiv_id]
+
+    assert tables_of(followed) == [("gated attention", [B.arxiv_id, A.arxiv_id, OLD.arxiv_id])]
+    page = (followed.output / "keywords.md").read_text(encoding="utf-8")
+    assert page.index("Bar") < page.index("Foo") < page.index("Old")
+
+
+def test_a_table_is_asked_once_a_day(followed: Config, arxiv: Arxiv) -> None:
+    """A second run of the same day asks nothing and changes no byte; with `refresh` it asks."""
+    made(followed)
+    path = followed.output / "editions/keywords.json"
+    before, page = path.read_bytes(), (followed.output / "keywords.md").read_bytes()
+    arxiv.forget()
+    made(followed)
+
+    assert not arxiv.was_asked
+    assert (path.read_bytes(), (followed.output / "keywords.md").read_bytes()) == (before, page)
+    made(followed, later, Order(DAY, refresh=True))
+    assert "lastUpdatedDate" in {one.get("sortBy") for one in arxiv.searched}
+
+
+def test_a_table_grows_with_arxiv(followed: Config, arxiv: Arxiv) -> None:
+    """On a later day a complete edition asks for the table alone, and the page follows."""
+    made(followed)
+    arxiv.papers.append(submitted("2603.00200", title="Newest", abstract="Yet a gated attention.", moment=later()))
+    arxiv.forget()
+    made(followed, next_week)
+
+    assert [one.get("sortBy") for one in arxiv.searched] == ["lastUpdatedDate"]
+    assert tables_of(followed) == [("gated attention", ["2603.00200", B.arxiv_id, A.arxiv_id, OLD.arxiv_id])]
+    assert "Newest" in (followed.output / "keywords.md").read_text(encoding="utf-8")
+
+
+def test_a_table_that_fails_stays_as_it_is(followed: Config, arxiv: Arxiv, caplog: pytest.LogCaptureFixture) -> None:
+    """The run ends well all the same, with a warning."""
+    made(followed)
+    path = followed.output / "editions/keywords.json"
+    before = path.read_bytes()
+    arxiv.down.add("newest")
+
+    assert pipeline.run(followed, Order(DAY), next_week).edition is not None
+    assert path.read_bytes() == before
+    assert "the tables of keywords stay as they are" in caplog.text
+
+
+def test_a_first_table_that_fails_is_no_failure_of_the_day(followed: Config, arxiv: Arxiv) -> None:
+    """The edition is made, and keywords.md of what it holds."""
+    arxiv.down.add("newest")
+    made(followed)
+
+    assert not (followed.output / "editions/keywords.json").exists()
+    page = (followed.output / "keywords.md").read_text(encoding="utf-8")
+    assert "Foo" in page
+    assert "Old" not in page
+
+
+def test_a_damaged_table_is_named_and_left_alone(followed: Config, model: FakeEngine) -> None:
+    """One error that says what to delete, before anything is paid; without the file all is well."""
+    made(followed)
+    path = followed.output / "editions/keywords.json"
+    path.write_text('{"schema": 1}', encoding="utf-8")
+    Store(followed.output).path(DAY).unlink()
+    forget_replies(followed, model)
+
+    with pytest.raises(RecordError, match=r"keywords\.json: no keyword tables: updated") as caught:
+        made(followed)
+    assert caught.value.hint is not None
+    assert "delete it" in caught.value.hint
+    assert path.read_text(encoding="utf-8") == '{"schema": 1}'
+    assert not model.asked
+    path.unlink()
+    made(followed)
+    assert tables_of(followed)
+
+
+def test_no_table_is_asked_for_where_it_is_not_due(followed: Config, arxiv: Arxiv, tmp_path: Path) -> None:
+    """With a category the editions say what is new; the sample and files have nothing to do with arXiv."""
+    (tmp_path / "own.jsonl").write_text(A.model_dump_json(), encoding="utf-8")
+    made(asking(followed, "cs.CV", keywords=["gated attention"]))
+    pipeline.run(followed, Order(DAY, papers=tmp_path / "own.jsonl"), later)
+    pipeline.run(followed, Order(sample=True), later)
+
+    assert "lastUpdatedDate" not in {one.get("sortBy") for one in arxiv.searched}
+    assert not (followed.output / "editions/keywords.json").exists()
+
+
+@pytest.mark.usefixtures("old_program")
+def test_a_table_page_that_is_gone_is_written_again(site: Config, arxiv: Arxiv) -> None:
+    """Also beside an edition that holds no paper of the keyword."""
+    arxiv.papers = [C, NEXT, OLD]
+    site = asking(site, keywords=["gated attention"])
+    assert ids(made(site)) == []
+    (site.output / "keywords.md").unlink()
+
+    assert pipeline.run(site, Order(DAY), later).written == ("keywords.md",)
+
+
+# ------------------------------------------------------------------------------------------ files in place of arXiv
+
+
+def archived(folder: Path, *days: date) -> Path:
+    """Another tool's folder with a paper and a card a day."""
+    folder.mkdir(exist_ok=True)
+    for day in days:
+        row: dict[str, Any] = {
+            "id": f"2603.000{day.day}",
+            "title": f"Paper {day}",
+            "summary": "We present Foo.",
+            "authors": ["Ada"],
+        }
+        row |= {"categories": ["cs.CV"], "AI": GOOD}
+        name = f"{day}_AI_enhanced_Chinese.jsonl"
+        (folder / name).write_text(json.dumps(row) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_a_folder_names_its_dates(config: Config, tmp_path: Path) -> None:
+    """All of them, oldest first, or those from `since` on; one that is named stands alone."""
+    days = [date(2026, 3, n) for n in (12, 13, 16)]
+    order = Order(papers=archived(tmp_path / "old", *days))
+
+    assert pipeline.dates_of(config, order, later) == tuple(days)
+    assert pipeline.dates_of(config, order, later, days[1]) == tuple(days[1:])
+    assert pipeline.dates_of(config, order, later, date(2026, 3, 17)) == ()
+    assert pipeline.dates_of(config, replace(order, announced=days[0]), later) == (days[0],)
+
+
+def test_a_file_without_dates_is_about_one(config: Config, tmp_path: Path) -> None:
+    """The date is the user's to say."""
+    (tmp_path / "own.jsonl").write_text(A.model_dump_json(), encoding="utf-8")
+    order = Order(papers=tmp_path / "own.jsonl")
+
+    assert pipeline.dates_of(config, order, later) == (None,)
+    with pytest.raises(ConfigError, match="--papers needs --date"):
+        pipeline.run(config, order, later)
+
+
+def test_cards_of_an_archive_are_known_to_later_editions(
+    config: Config, arxiv: Arxiv, model: FakeEngine, tmp_path: Path
+) -> None:
+    """A paper that arXiv lists again after the archive's end has the card that came with the archive."""
+    folder = archived(tmp_path / "old", date(2026, 3, 16))
+    pipeline.run(config, Order(date(2026, 3, 16), papers=folder), later)
+    known = on_file(config, date(2026, 3, 16)).entries[0].paper
+    arxiv.beside = [(known, "cross")]
+    again = made(config, today).entry(known.arxiv_id)
+
+    assert again is not None
+    assert (again.state, again.first_announced) == ("shown", date(2026, 3, 16))
+    assert again.card is not None
+    assert again.card.origin.engine == "recorded"
+    assert known.arxiv_id not in {one.subject for one in model.asked}
+
+
+def test_a_snapshot_of_arxiv_tells_a_date_from_identifiers(config: Config, arxiv: Arxiv, tmp_path: Path) -> None:
+    """Its dates stand nowhere in it: papers before and after the listing are left out, arXiv is not asked."""
+    rows = [
+        {
+            "id": f"2603.{number:05}",
+            "title": f"Paper {number}",
+            "abstract": "We present Foo.",
+            "authors": "Ada Lovelace",
+            "categories": "cs.CV",
+            "versions": [{"version": "v1", "created": f"{created}:00 GMT"}],
+            "update_date": f"2026-03-{15 + number}",
+        }
+        for number, created in enumerate(
+            ("Fri, 13 Mar 2026 12:00", "Mon, 16 Mar 2026 12:00", "Mon, 16 Mar 2026 19:00"), 1
+        )
+    ]
+    (tmp_path / "arxiv.json").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    edition = made(config, later, Order(DAY, papers=tmp_path / "arxiv.json"))
+
+    assert (ids(edition), edition.source) == (["2603.00002"], "file")
+    assert len(edition.notes) == 1
+    assert "snapshot" in edition.notes[0]
+    assert not arxiv.was_asked
 
 
 # ------------------------------------------------------------------------------------------ cards

@@ -2,20 +2,23 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import edition, entry, origin
 
 from digest import report, terminal
 from digest.config import Price
+from digest.models import Change, Edition, Reason
 from digest.overview import Status
+from digest.pipeline import Outcome
 from digest.report import Ledger, Spent
 
 OLD, NEW = date(2026, 3, 16), date(2026, 3, 17)
 
 
 def test_a_ledger_counts_one_edition() -> None:
-    """Announced is shown, flagged and pending together; cross-lists are among them, replacements are not."""
+    """Announced is shown, flagged, pending and excluded together; cross-lists are among them, replacements are not."""
     found = report.ledger(
         edition(
             entry("2603.00001"),
@@ -27,10 +30,29 @@ def test_a_ledger_counts_one_edition() -> None:
             categories=("cs.*",),
             source="feed",
             replacements=(entry("2501.00001", announce_type="replace"), entry("2501.00002", announce_type="replace")),
+            excluded=tuple(
+                entry(f"2603.0010{n}", card=None, announce_type=kind, excluded_by=rule)
+                for n, (kind, rule) in enumerate(
+                    [("new", "b"), ("cross", "b"), ("new", "c"), ("new", "a"), ("new", "")]
+                )
+            ),
         )
     )
 
-    assert found == Ledger(NEW, ("cs.*",), "feed", announced=6, cross=2, shown=2, flagged=1, pending=3, replacements=2)
+    assert found == Ledger(
+        NEW,
+        ("cs.*",),
+        "feed",
+        announced=11,
+        primary=8,
+        cross=3,
+        shown=2,
+        flagged=1,
+        pending=3,
+        excluded=5,
+        replacements=2,
+        by_rule=(("b", 2), ("a", 1), ("c", 1), ("no rule named", 1)),
+    )
 
 
 def test_missing_are_the_entries_without_card() -> None:
@@ -50,6 +72,19 @@ def test_a_reply_is_paid_once_whatever_editions_it_stands_in() -> None:
         Spent(NEW, "fake-1", 1, prompt_tokens=900, cached_tokens=0, completion_tokens=300),
         Spent(OLD, "fake-1", 1, prompt_tokens=100, cached_tokens=0, completion_tokens=10),
     ]
+
+
+def test_what_was_paid_for_replacements_and_excluded_papers_counts() -> None:
+    """Also the note on a replacement, which may stand among its replies; money spent does not come back by a rule."""
+    note = origin(key="note")
+    change = Change(from_version=1, announced=OLD, title_changed=True, abstract_changed=True, origin=note)
+    again = entry("2501.00001", announce_type="replace", replies=(origin(key="1"), note), change=change)
+    other = again.model_copy(update={"replies": (), "change": change.model_copy(update={"origin": origin(key="2")})})
+    out = entry("2603.00009", replies=(origin(key="3"),), excluded_by="exclude: survey")
+
+    (row,) = report.spent([edition(replacements=(again, other), excluded=(out,))])
+
+    assert row.replies == 4
 
 
 def test_recorded_replies_cost_nothing() -> None:
@@ -112,3 +147,123 @@ def test_without_a_price_there_is_no_money() -> None:
 def test_a_smaller_model_is_another_one(named: str) -> None:
     """Only a date may follow the configured name."""
     assert priced("gpt-4o", named, Price(input=1.0, output=2.0)) is None
+
+
+# ------------------------------------------------------------------------------------------ on a terminal
+
+EXCLUDED = (
+    entry("2603.00011", card=None, excluded_by="exclude: survey"),
+    entry("2603.00012", card=None, excluded_by="exclude: survey", announce_type="cross"),
+)
+CHANGE = Change(from_version=1, announced=OLD, title_changed=True, abstract_changed=False, note=("新版改了标题。",))
+
+
+def full(**fields: Any) -> Edition:
+    """A day with one of everything."""
+    replaced = entry("2501.00001", announce_type="replace", version=3, title="Bar", change=CHANGE)
+    entries = (entry("2603.00001"), entry("2603.00002", problems=("x",)), entry("2603.00003", card=None))
+    return edition(*entries, **{"source": "oai", "replacements": (replaced,), "excluded": EXCLUDED, **fields})
+
+
+def test_a_run_ends_with_a_sum_that_holds_every_paper(tmp_path: Path) -> None:
+    """Zeros stand there too, so that a script can read it; what is not in the sum stands below."""
+    lines = terminal.outcome(Outcome(NEW, full(), sent=4, seconds=1.25), tmp_path).splitlines()
+
+    assert lines[:2] == [
+        "2026-03-17: 5 announced = 1 shown + 1 flagged + 1 pending + 2 excluded",
+        "4 primary, 1 cross · 1 replacement · 2 by 'exclude: survey' · 4 requests · 1.2 s",
+    ]
+    plain = terminal.outcome(Outcome(NEW, edition(entry(), source="file")), tmp_path)
+    assert plain.startswith("2026-03-17: 1 paper = 1 shown + 0 flagged + 0 pending + 0 excluded\n0 requests · ")
+
+
+def test_a_run_names_the_listings_that_have_no_edition(tmp_path: Path) -> None:
+    """One line at the end, with the command that mends it, also where nothing was announced; without gaps none."""
+    days = (date(2026, 3, 13), date(2026, 3, 16))
+    said = "no edition of 2026-03-13, 2026-03-16: digest run --since 2026-03-13"
+
+    assert terminal.outcome(Outcome(NEW, full(), gaps=days), tmp_path).splitlines()[-1] == said
+    assert terminal.outcome(Outcome(NEW, None, "nothing", gaps=days), tmp_path) == f"nothing\n{said}"
+    assert "no edition" not in terminal.outcome(Outcome(NEW, full()), tmp_path)
+
+
+def test_the_record_of_a_run_has_the_whole_ledger() -> None:
+    """Counts by name, what each rule excluded, and the gaps."""
+    record = terminal.outcome_record(Outcome(NEW, full(), gaps=(OLD,)))
+
+    assert record["counts"] == {
+        "announced": 5,
+        "primary": 4,
+        "cross": 1,
+        "shown": 1,
+        "flagged": 1,
+        "pending": 1,
+        "excluded": 2,
+        "replacements": 1,
+    }
+    assert record["by_rule"] == {"exclude: survey": 2}
+    assert record["gaps"] == ["2026-03-16"]
+
+
+def on_file(*editions: Edition) -> Status:
+    ledgers = tuple(map(report.ledger, editions))
+    return Status(ledgers, (), (), None, "m", None, Path("cache"), 0, 0, ())
+
+
+def test_status_has_a_column_of_what_is_excluded_and_names_gaps() -> None:
+    """A row of the table is a sum like the others; the record tells the rules too."""
+    text = terminal.status(on_file(full()), [OLD])
+
+    head, row = (next(line.split() for line in text.splitlines() if word in line) for word in ("announced", str(NEW)))
+    assert dict(zip(head, row, strict=True)) == {
+        "date": "2026-03-17",
+        "categories": "cs.CL",
+        "source": "oai",
+        "announced": "5",
+        "cross": "1",
+        "shown": "1",
+        "flagged": "1",
+        "pending": "1",
+        "excluded": "2",
+    }
+    assert text.splitlines()[-1] == "no edition of 2026-03-16: digest run --since 2026-03-16"
+    assert "no edition" not in terminal.status(on_file(full()))
+    record = terminal.status_record(on_file(full()), [OLD])
+    assert (record["editions"][0]["by_rule"], record["gaps"]) == ({"exclude: survey": 2}, ["2026-03-16"])
+
+
+def test_show_lists_what_stands_beside_the_cards() -> None:
+    """Replacements with their versions and notes, and what is excluded with the rule."""
+    lines = terminal.contents(full()).splitlines()
+
+    assert lines[:2] == [
+        "2026-03-17: 5 announced = 1 shown + 1 flagged + 1 pending + 2 excluded",
+        "4 primary, 1 cross · 1 replacement · 2 by 'exclude: survey'",
+    ]
+    start = lines.index("replacements [1]")
+    title = "Foo: Gated Attention for Long Sequences"
+    assert lines[start + 1 :] == [
+        " v3 ← v1 Bar (2501.00001)",
+        "    新版改了标题。",
+        "",
+        "excluded [2]",
+        f"-{title} (2603.00011) · exclude: survey",
+        f"-{title} (2603.00012) · exclude: survey",
+    ]
+
+
+def test_a_card_says_why_it_is_there_and_what_came_before() -> None:
+    """Reasons, the first announcement, and for a replacement what it changed."""
+    why = (Reason(kind="category", value="cs.CL"), Reason(kind="author", value="Ada Lovelace"))
+    one = entry(why=why, first_announced=OLD, change=CHANGE, version=2)
+
+    lines = terminal.card(one, edition(one)).splitlines()
+
+    assert lines[3:7] == [
+        "why: primary cs.CL, author Ada Lovelace",
+        "first announced: 2026-03-16",
+        "v2 ← v1 of 2026-03-16: title changed",
+        "  新版改了标题。",
+    ]
+    same = one.model_copy(update={"change": CHANGE.model_copy(update={"title_changed": False})})
+    assert "neither title nor abstract changed" in terminal.card(same, edition(one))

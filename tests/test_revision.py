@@ -1,17 +1,20 @@
 """Second thoughts about a paper that stands in several editions: which change, and what each of them keeps."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import fakes
 import pytest
 from fakes import FakeEngine, card, completion, entry, origin, reply
 from fakes import edition as edition_of
+from loopback import compile_once
 
 from digest import revision
 from digest.config import Config, EngineSettings
 from digest.errors import BusyError, ConfigError, EngineError
-from digest.models import Edition, Entry
+from digest.models import Card, Change, Edition, Entry
 from digest.store import Store
 
 ID, OTHER = "2603.00001", "2603.00002"
@@ -33,6 +36,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 @pytest.fixture
 def config(model: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    compile_once(monkeypatch)
     monkeypatch.setattr("digest.render.FORMATS", ("digest.render.markdown:Markdown",))
     settings = EngineSettings(name="fakes:opened", model="fake-1")
     return Config(output=tmp_path / "site", cache=tmp_path / "cache", home=tmp_path, engine=settings)
@@ -251,3 +255,183 @@ def test_undo_without_an_earlier_card_is_told(config: Config, store: Store) -> N
     with pytest.raises(ConfigError, match="no earlier card"):
         revision.undo(config, ID)
     assert store.path(NEW).read_bytes() == before
+
+
+# ------------------------------------------------------------------------------------------ not only entries
+
+CHANGE = Change(from_version=1, announced=OLD, title_changed=False, abstract_changed=True)
+
+
+def replaced(**fields: Any) -> Entry:
+    """The paper's second version, with another text than the first one's."""
+    return entry(ID, **{"version": 2, "announce_type": "replace", "abstract": "Rewritten.", "change": CHANGE, **fields})
+
+
+def kept_out(**fields: Any) -> Entry:
+    return entry(ID, **{"excluded_by": "exclude: gated", **fields})
+
+
+def held(store: Store, day: date) -> Entry:
+    """The paper's one entry in the edition of a day, wherever it stands."""
+    ((_, found),) = store.places(ID, day)
+    return found
+
+
+def put(store: Store, day: date, **lists: Any) -> None:
+    store.save(edition_of(entry(OTHER), announced=day, **lists))
+
+
+@pytest.mark.parametrize("card_before", [card(tldr="新版的卡片。"), None])
+def test_a_replacement_gets_another_card(
+    config: Config, store: Store, model: FakeEngine, card_before: Card | None
+) -> None:
+    """Asked about the new text; the older edition with the old text stays as it is, and so does what changed."""
+    put(store, NEW, replacements=(replaced(card=card_before, problems=() if card_before else ("engine: HTTP 500",)),))
+    before = store.path(OLD).read_bytes()
+    done = revision.regenerate(config, ID, clock)
+    after = held(store, NEW)
+
+    assert "Rewritten." in str(model.asked[0].messages)
+    assert (done.announced, done.entry) == ((NEW,), after)
+    assert (tldr(after), after.problems, after.change) == ("新的摘要甲更加清楚。", (), CHANGE)
+    assert after.earlier == ((card_before,) if card_before else ())
+    assert done.written == ("2026-03-17/index.md",)
+    assert store.path(OLD).read_bytes() == before
+
+
+def test_undo_works_for_a_replacement(config: Config, store: Store) -> None:
+    """The card that the regeneration replaced comes back, and back again."""
+    put(store, NEW, replacements=(replaced(card=card(tldr="新版的卡片。")),))
+    revision.regenerate(config, ID, clock)
+
+    assert tldr(revision.undo(config, ID).entry) == "新版的卡片。"
+    assert tldr(revision.undo(config, ID).entry) == "新的摘要甲更加清楚。"
+
+
+def test_every_place_of_the_same_text_changes_alike(config: Config, store: Store) -> None:
+    """As an entry, as a replacement that changed nothing, and kept out by a rule: it may come back."""
+    put(store, NEW, replacements=(replaced(abstract=entry().paper.abstract, card=card(tldr="带来的卡片。")),))
+    put(store, date(2026, 3, 18), excluded=(kept_out(card=card(tldr="规则外的卡片。")),))
+    days = (date(2026, 3, 18), NEW, OLD)
+    done = revision.regenerate(config, ID, clock)
+
+    assert (done.announced, done.sent) == (days, 1)
+    assert {tldr(held(store, day)) for day in days} == {"新的摘要甲更加清楚。"}
+    assert held(store, days[0]).excluded_by == "exclude: gated"
+    assert revision.undo(config, ID).announced == days
+    assert [tldr(held(store, day)) for day in days] == ["规则外的卡片。", "带来的卡片。", "旧的一天的卡片。"]
+
+
+def test_the_newest_place_that_has_a_card_is_asked_about(config: Config, store: Store, model: FakeEngine) -> None:
+    """What a newer edition only lists, or keeps out, stands in nobody's way."""
+    put(store, NEW, replacements=(replaced(card=None, change=None, problems=()),))
+    put(store, date(2026, 3, 18), excluded=(kept_out(card=None, abstract="Also rewritten."),))
+
+    assert revision.regenerate(config, ID, clock).announced == (OLD,)
+    assert "We present Foo" in str(model.asked[0].messages)
+
+
+ONLY_LISTED = "a replacement that is not known to have another text than before gets no card"
+
+
+@pytest.mark.parametrize(
+    "revised",
+    [
+        lambda config: revision.undo(config, ID, announced=NEW),
+        lambda config: revision.regenerate(config, ID, clock, announced=NEW),
+    ],
+    ids=["undo", "regenerate"],
+)
+@pytest.mark.parametrize(
+    ("lists", "said", "mend"),
+    [
+        (
+            {"excluded": (kept_out(card=None),)},
+            "is kept out of the edition of 2026-03-17 by 'exclude: gated'",
+            "take the rule away, then: digest run --date 2026-03-17",
+        ),
+        (
+            {"excluded": (kept_out(earlier=(card(tldr="旧卡片。"),)),)},
+            "is kept out of the edition of 2026-03-17 by 'exclude: gated'",
+            "take the rule away",
+        ),
+        (
+            {"replacements": (replaced(card=None, change=None, problems=()),)},
+            f"is only listed in the edition of 2026-03-17: {ONLY_LISTED}",
+            "digest run --date 2026-03-17 --refresh",
+        ),
+        (
+            {
+                "replacements": (
+                    replaced(card=None, problems=(), change=CHANGE.model_copy(update={"abstract_changed": False})),
+                )
+            },
+            ONLY_LISTED,
+            "--refresh",
+        ),
+    ],
+)
+def test_what_no_card_is_made_of_is_said(
+    config: Config,
+    store: Store,
+    model: FakeEngine,
+    lists: dict[str, Any],
+    said: str,
+    mend: str,
+    revised: Callable[[Config], object],
+) -> None:
+    """What it is, and what would change that; nothing is asked or written, also where an older edition has a card."""
+    put(store, NEW, **lists)
+    before = store.path(NEW).read_bytes()
+    for alone in (False, True):
+        with pytest.raises(ConfigError) as caught:
+            revised(config)
+        assert str(caught.value).startswith(ID)
+        assert said in str(caught.value)
+        assert mend in (caught.value.hint or "")
+        if not alone:
+            store.path(OLD).unlink()
+    assert not model.asked
+    assert store.path(NEW).read_bytes() == before
+
+
+def test_a_failed_regeneration_of_a_replacement_counts_its_replies(
+    config: Config, store: Store, model: FakeEngine
+) -> None:
+    """What was paid is in the record; the card stays."""
+    put(store, NEW, replacements=(replaced(),))
+    before = held(store, NEW)
+    model.answer = lambda request: completion('{"tldr": "only one field"}')
+    with pytest.raises(EngineError, match="no usable card"):
+        revision.regenerate(config, ID, clock)
+
+    after = held(store, NEW)
+    assert len(after.replies) == 2
+    assert after.model_copy(update={"replies": before.replies}) == before
+
+
+def test_undo_brings_no_card_of_another_text_back(config: Config, store: Store) -> None:
+    """The card of the first version stands behind that of the second: nobody regenerated it."""
+    old = card(tldr="旧的一天的卡片。")
+    put(store, NEW, replacements=(replaced(card=card(tldr="新版的卡片。"), earlier=(old,)),))
+    before = store.path(NEW).read_bytes()
+    with pytest.raises(ConfigError, match="no earlier card"):
+        revision.undo(config, ID)
+    assert store.path(NEW).read_bytes() == before
+
+    revision.regenerate(config, ID, clock)
+    assert revision.undo(config, ID).announced == (NEW,)
+    assert (tldr(held(store, NEW)), earlier(held(store, NEW))) == (
+        "新版的卡片。",
+        ["旧的一天的卡片。", "新的摘要甲更加清楚。"],
+    )
+
+
+def test_undo_of_a_first_version_is_not_held_up_by_the_second(config: Config, store: Store) -> None:
+    """A later edition has its cards among the earlier ones; that does not make them another text's."""
+    revision.regenerate(config, ID, clock, announced=OLD)
+    cards = (*of(store, OLD).earlier, of(store, OLD).card)
+    put(store, NEW, replacements=(replaced(card=card(tldr="新版的卡片。"), earlier=cards),))
+
+    assert revision.undo(config, ID).announced == (OLD,)
+    assert tldr(of(store, OLD)) == "旧的一天的卡片。"

@@ -2,17 +2,17 @@
 
 import errno
 import os
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import edition, entry
+from fakes import card, edition, entry, origin, paper
 from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.errors import BusyError, ConfigError, DigestError, RecordError, StorageError
-from digest.models import Edition, Page
+from digest.models import Edition, KeywordTable, KeywordTables, Page
 from digest.store import Store, read_edition
 
 DAY = date(2026, 3, 17)
@@ -87,6 +87,151 @@ def test_the_editions_that_hold_a_paper_are_found(store: Store) -> None:
         store.save(edition(entry(arxiv_id), announced=date(2026, 3, day)))
 
     assert store.holding("2603.00001") == (date(2026, 3, 17), date(2026, 3, 16))
+
+
+def test_the_places_of_a_paper_are_found_in_every_list(store: Store) -> None:
+    """As an entry, a replacement or kept out, newest first; of one date, where it is named."""
+    store.save(edition(entry(), entry("2603.00002"), announced=date(2026, 3, 16)))
+    store.save(edition(replacements=(entry(announce_type="replace"),)))
+    store.save(edition(entry("2603.00002"), excluded=(entry(excluded_by="x"),), announced=date(2026, 3, 18)))
+
+    found = store.places("2603.00001")
+    assert [(on.announced.day, one.announce_type, one.excluded_by) for on, one in found] == [
+        (18, "new", "x"),
+        (17, "replace", None),
+        (16, "new", None),
+    ]
+    assert [on.announced for on, _ in store.places("2603.00001", DAY)] == [DAY]
+    assert store.places("2603.00002", DAY) == []
+
+
+# ------------------------------------------------------------------------------------------ earlier editions
+
+
+def known(store: Store, *ids: str) -> list[tuple[int, list[str]]]:
+    """Day and papers of what is yielded for DAY."""
+    return [
+        (one.announced.day, [found.paper.arxiv_id for found in (*one.entries, *one.replacements, *one.excluded)])
+        for one in store.before(DAY, set(ids))
+    ]
+
+
+def test_before_tells_of_the_papers_asked_for_alone(store: Store) -> None:
+    """Newest first, out of all three lists; an edition with none of them, of the date itself or later is no news."""
+    replaced, out = entry("2603.00003", announce_type="replace"), entry("2603.00004", card=None, excluded_by="x")
+    store.save(edition(entry("2603.00001"), entry("2603.00002"), announced=date(2026, 3, 12)))
+    store.save(edition(entry("2603.00002"), replacements=(replaced,), excluded=(out,), announced=date(2026, 3, 16)))
+    store.save(edition(entry("2603.00009"), announced=date(2026, 3, 13)))
+    for day in (17, 18):
+        store.save(edition(entry("2603.00001"), announced=date(2026, 3, day)))
+
+    assert known(store, "2603.00001", "2603.00003", "2603.00004") == [
+        (16, ["2603.00003", "2603.00004"]),
+        (12, ["2603.00001"]),
+    ]
+    assert known(store, "2603.0000") == []
+
+
+def test_before_gives_entries_as_they_were_saved(store: Store) -> None:
+    """Card, replies, change and all; sections are not what it is about."""
+    one = entry("hep-th/9901001", version=2, earlier=(card(tldr="旧卡片。"),), replies=(origin(),), first_announced=DAY)
+    store.save(edition(one, entry("2603.00002"), announced=date(2026, 3, 16)))
+    (found,) = store.before(DAY, {"hep-th/9901001"})
+
+    assert (found.entries, found.sections) == ((one,), ())
+    assert (found.language, found.source) == ("zh-Hans", "search")
+
+
+@pytest.mark.parametrize("path", sorted(RECORDS.glob("v*.json")), ids=lambda path: str(path.stem))
+def test_before_opens_records_of_every_version(store: Store, path: Path) -> None:
+    """A card of years ago is as good as one of yesterday."""
+    whole = read_edition(path.read_bytes())
+    store.path(whole.announced).parent.mkdir(parents=True)
+    store.path(whole.announced).write_bytes(path.read_bytes())
+    wanted = whole.entries[0]
+    found = list(store.before(whole.announced + timedelta(days=1), {wanted.paper.arxiv_id}))
+
+    assert [one.entries for one in found] == [(wanted,)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"arxiv_id": "2603.00001"',
+        '[{"arxiv_id": "2603.00001"}]',
+        '{"schema": 2, "arxiv_id": "2603.00001"}',
+        '{"schema": 1, "arxiv_id": "2603.00001"}',
+        '{"schema": 99, "arxiv_id": "2603.00001"}',
+        '{"schema": 2, "entries": ["2603.00001"], "arxiv_id": "2603.00001"}',
+        '{"schema": 2, "entries": [{"paper": {"arxiv_id": "2603.00001"}}]}',
+        '{"schema": 2, "entries": {"arxiv_id": "2603.00001"}}',
+        '{"schema": 2, "entries": null, "arxiv_id": "2603.00001"}',
+        "[" * 100_000 + '"arxiv_id": "2603.00001"',
+        '\ud800{"arxiv_id": "2603.00001"}',
+    ],
+)
+def test_before_tells_of_a_damaged_edition_and_goes_on(
+    store: Store, caplog: pytest.LogCaptureFixture, content: str
+) -> None:
+    """One line that names it; the card in an older edition is found all the same."""
+    store.save(edition(entry("2603.00001"), announced=date(2026, 3, 12)))
+    bad = store.path(date(2026, 3, 16))
+    bad.write_bytes(content.encode("utf-8", "surrogatepass"))
+
+    assert known(store, "2603.00001") == [(12, ["2603.00001"])]
+    assert [f"{bad}: " in one and "\n" not in one for one in caplog.messages] == [True]
+
+
+def test_a_damaged_edition_that_cannot_hold_the_papers_is_not_even_read(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of many editions few hold a paper: the others are passed over by their bytes."""
+    store.save(edition(entry("2603.00009"), announced=date(2026, 3, 16)))
+    store.path(date(2026, 3, 16)).write_text('{"arxiv_id": "2603.00009"', encoding="utf-8")
+
+    assert known(store, "2603.00001") == []
+    assert not caplog.messages
+
+
+def test_before_looks_at_many_editions_in_a_moment(store: Store) -> None:
+    """A year of them; only those that hold the paper are opened, one after the other."""
+    days = [DAY - timedelta(days=n) for n in range(1, 251)]
+    for day in days:
+        store.save(edition(entry("2603.00001" if day.day == 1 else "2603.00002"), announced=day))
+
+    asked = store.before(DAY, {"2603.00001"})
+    assert next(iter(asked)).announced == date(2026, 3, 1)
+    assert [one.announced for one in asked] == [day for day in days if day.day == 1][1:]
+
+
+# ------------------------------------------------------------------------------------------ keyword tables
+
+TABLES = KeywordTables(
+    updated=DAY, tables=(KeywordTable(title="Gates", query='(ti:"gate")', papers=(paper(), paper("2603.00002"))),)
+)
+
+
+def test_keyword_tables_survive_the_disk(store: Store) -> None:
+    """What is loaded equals what was saved; the same again changes nothing; they are no edition."""
+    assert (store.load_tables(), store.tables()) == (None, ())
+    assert store.save_tables(TABLES) is True
+    assert store.load_tables() == TABLES
+    assert store.save_tables(TABLES) is False
+    assert store.tables() == (store.output / "editions/keywords.json",)
+    assert store.dates() == ()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": 2}', b"\xff", b"[" * 100_000])
+def test_damaged_keyword_tables_are_named(store: Store, content: bytes) -> None:
+    """One line with the file and the mend, and the file stays as it is."""
+    store.save_tables(TABLES)
+    (path,) = store.tables()
+    path.write_bytes(content)
+
+    with pytest.raises(RecordError, match=r"keywords\.json: no keyword tables: ") as caught:
+        store.load_tables()
+    assert "delete it" in (caught.value.hint or "")
+    assert path.read_bytes() == content
 
 
 def test_pages_with_the_same_bytes_are_left_alone(store: Store) -> None:

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
-from ..models import Edition, Page
+from ..models import Edition, KeywordTables, Page
 
 FORMATS = (
     "digest.render.site:Site",
@@ -20,7 +20,7 @@ FORMATS = (
 #: What a day and the whole always have; `{day}` is the date.
 DAY_PAGES = ("{day}/index.html", "{day}/index.md")
 WHOLE_PAGES = ("index.html", "feed.xml")
-KEYWORD_PAGES = ("keywords.md", "notice.md")  #: where an edition has keyword sections
+KEYWORD_PAGES = ("keywords.md", "notice.md")  #: where a keyword is followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Format(Protocol):
         """Yield the pages that belong to one announcement date."""
         ...
 
-    def whole(self, editions: Iterable[Edition]) -> Iterator[Page]:
-        """Yield the pages about all editions, which come newest first."""
+    def whole(self, editions: Iterable[Edition], tables: KeywordTables | None = None) -> Iterator[Page]:
+        """Yield the pages about all editions, which come newest first; `tables` are those of keywords over all time."""
         ...
 
 

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree as ET  # it only writes here: nothing of a stranger is parsed
 
 from ..identifiers import abs_url
-from ..models import Edition, Entry, Page
+from ..models import Edition, Entry, KeywordTables, Page
 from . import Look
 from .environment import fill, html_environment
 from .layout import groups
@@ -64,13 +64,14 @@ class Atom:
         """Yield nothing: the feed spans all dates."""
         yield from ()
 
-    def whole(self, editions: Iterable[Edition]) -> Iterator[Page]:
+    def whole(self, editions: Iterable[Edition], tables: KeywordTables | None = None) -> Iterator[Page]:  # noqa: ARG002
         """Yield the feed of the newest entries; without editions it is empty, and valid."""
         chosen = list(_newest(editions))
         language = chosen[0][0].language if chosen else "zh-Hans"
         feed = ET.Element("feed", {"xmlns": NAMESPACE, "xml:lang": language})
         _element(feed, "id", uuid5(NAMESPACE_URL, f"https://arxiv.org/#digest-{language}").urn)
         _element(feed, "title", fill(self._environment, "atom/title.html.j2").strip(), type="html")
+        _element(feed, "subtitle", fill(self._environment, "atom/subtitle.html.j2").strip(), type="html")
         _element(feed, "updated", _stamp(max((_updated(*pair) for pair in chosen), default=BEFORE_ALL)))
         _element(_element(feed, "author"), "name", "arXiv")  # for entries whose source names no author
         for edition, entry in chosen:

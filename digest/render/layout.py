@@ -1,16 +1,16 @@
-"""What every page about an edition needs: papers in numbered groups, counts, anchors, and what made the cards.
+"""What every page about an edition needs: papers in numbered groups, those beside them, anchors, what made the cards.
 
 Pure; chooses no words and no markup.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
-from ..models import Edition, Entry, State
-
-STATES: tuple[State, ...] = ("shown", "flagged", "pending")  #: as in Tally
+from ..models import Edition, Entry, Origin
+from ..selection import NOT_ASKED
 
 _NOT_IN_ANCHOR = re.compile(r"\W+")
 
@@ -35,20 +35,21 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """How many papers an edition has of each sort."""
+class Aside:
+    """A paper beside the numbered ones: a replacement, or one that a rule excludes."""
 
-    new: int = 0
-    cross: int = 0
-    replaced: int = 0
-    shown: int = 0
-    flagged: int = 0
-    pending: int = 0
+    entry: Entry
+    anchor: str | None  #: its identifier; None where another paper of the page has it already
 
     @property
-    def announced(self) -> int:
-        """Papers with an article of their own; replacements are not among them."""
-        return self.new + self.cross
+    def before(self) -> date | None:
+        """The announcement date of the edition that has the paper as it was before, or first."""
+        return self.entry.change.announced if self.entry.change else self.entry.first_announced
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with its card, or why it has none though one was asked for."""
+        return tuple(problem for problem in self.entry.problems if problem != NOT_ASKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +99,32 @@ def groups(edition: Edition, reserved: Iterable[str] = ()) -> tuple[Group, ...]:
     return tuple(found)
 
 
-def tally(edition: Edition) -> Tally:
-    """The counts of an edition."""
-    crosses = sum(entry.announce_type == "cross" for entry in edition.entries)
-    return Tally(len(edition.entries) - crosses, crosses, len(edition.replacements), *map(edition.count, STATES))
+def asides(edition: Edition) -> tuple[tuple[Aside, ...], tuple[Aside, ...]]:
+    """The replacements and the excluded papers of an edition, in its order."""
+    taken = {entry.paper.arxiv_id for entry in edition.entries}
+
+    def placed(entries: Iterable[Entry]) -> Iterator[Aside]:
+        for entry in entries:
+            arxiv_id = entry.paper.arxiv_id
+            yield Aside(entry, None if arxiv_id in taken else arxiv_id)
+            taken.add(arxiv_id)
+
+    return tuple(placed(edition.replacements)), tuple(placed(edition.excluded))
+
+
+def _asked(entry: Entry) -> Iterator[Origin]:
+    """Yield the replies for one entry; the note on a replacement may stand among them or beside them."""
+    yield from entry.replies or ([entry.card.origin] if entry.card else [])
+    note = entry.change.origin if entry.change else None
+    if note and note.key not in {reply.key for reply in entry.replies}:
+        yield note
 
 
 def made(edition: Edition) -> Made:
-    """The models of the cards on the page, and the tokens of all replies that were asked for it."""
+    """The models of the cards on the page, and the tokens of all replies to what was asked about its papers."""
     entries = (*edition.entries, *edition.replacements)
     models = Counter(entry.card.origin.model for entry in entries if entry.card)
-    replies = [origin for entry in entries for origin in (entry.replies or ([entry.card.origin] if entry.card else []))]
+    replies = [origin for entry in (*entries, *edition.excluded) for origin in _asked(entry)]
     return Made(
         tuple(sorted(models.items(), key=lambda item: (-item[1], item[0]))),
         sum(reply.prompt_tokens or 0 for reply in replies),

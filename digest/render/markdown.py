@@ -5,10 +5,11 @@ Chooses what the file says; its words and every escape are in templates/markdown
 
 from collections.abc import Iterable, Iterator
 
-from ..models import Edition, Page
+from .. import report
+from ..models import Edition, KeywordTables, Page
 from . import Look
 from .environment import fill, text_environment
-from .layout import groups, made, tally
+from .layout import asides, groups, made
 
 RESERVED = ("table-of-contents",)  #: anchors that the template uses itself
 
@@ -22,17 +23,20 @@ class Markdown:
     def day(self, edition: Edition) -> Iterator[Page]:
         """Yield the file of one announcement date."""
         sections = groups(edition, RESERVED)
+        replacements, excluded = asides(edition)
         text = fill(
             self._environment,
             "markdown/day.md.j2",
             edition=edition,
             groups=sections,
             cited={item.entry.paper.arxiv_id for group in sections for item in group.items if item.again},
-            tally=tally(edition),
+            replacements=replacements,
+            excluded=excluded,
+            ledger=report.ledger(edition),
             made=made(edition),
         )
         yield Page(f"{edition.announced.isoformat()}/index.md", text.encode())
 
-    def whole(self, editions: Iterable[Edition]) -> Iterator[Page]:  # noqa: ARG002
+    def whole(self, editions: Iterable[Edition], tables: KeywordTables | None = None) -> Iterator[Page]:  # noqa: ARG002
         """Yield nothing: the archive is the site's."""
         yield from ()

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
-from ..models import Edition, Page
+from .. import report
+from ..models import Edition, KeywordTables, Page
 from . import Look
 from .environment import fill, html_environment
-from .layout import Group, Tally, groups, made, tally
+from .layout import Group, asides, groups, made
 
-RESERVED = ("top", "main", "contents", "replacements")  #: ids that the templates use themselves
+RESERVED = ("top", "main", "contents", "replacements", "excluded")  #: ids that the templates use themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Day:
     language: str
     source: str
     asked: tuple[str, ...]  #: categories, or keywords where no category was asked
-    tally: Tally
+    ledger: report.Ledger
     groups: tuple[tuple[str, str, int], ...]  #: (title, anchor, papers) of each section
 
 
@@ -41,7 +42,7 @@ def _day(edition: Edition) -> Day:
         language=edition.language,
         source=edition.source,
         asked=_asked(edition),
-        tally=tally(edition),
+        ledger=report.ledger(edition),
         groups=sections,
     )
 
@@ -61,20 +62,23 @@ class Site:
     def day(self, edition: Edition) -> Iterator[Page]:
         """Yield the page of one announcement date."""
         sections = groups(edition, RESERVED)
+        replacements, excluded = asides(edition)
         text = fill(
             self._environment,
             "site/day.html.j2",
             edition=edition,
             asked=_asked(edition),
             groups=sections,
-            tally=tally(edition),
+            replacements=replacements,
+            excluded=excluded,
+            ledger=report.ledger(edition),
             made=made(edition),
             first_flagged=_first_waiting(sections, "flagged"),
             first_pending=_first_waiting(sections, "pending"),
         )
         yield Page(f"{edition.announced.isoformat()}/index.html", text.encode())
 
-    def whole(self, editions: Iterable[Edition]) -> Iterator[Page]:
+    def whole(self, editions: Iterable[Edition], tables: KeywordTables | None = None) -> Iterator[Page]:  # noqa: ARG002
         """Yield the archive: every edition, newest first, by month."""
         days = [_day(edition) for edition in editions]
         months = [(month, list(found)) for month, found in groupby(days, key=lambda day: day.announced.replace(day=1))]

@@ -1,13 +1,13 @@
-"""Keyword tables: the newest papers of each keyword over all editions, and the body of a notice about them.
+"""Keyword tables: the newest papers of each keyword over all time or all editions, and the body of a notice about them.
 
 Chooses and orders the rows; the form of a row and its escapes are in templates/tables. Writes nothing without keywords.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
-from ..models import Edition, Page, Paper
+from ..models import Edition, KeywordTables, Page, Paper
 from . import Look
 from .environment import fill, text_environment
 
@@ -84,21 +84,34 @@ class Tables:
         """Yield nothing: a table spans all dates."""
         yield from ()
 
-    def whole(self, editions: Iterable[Edition]) -> Iterator[Page]:
-        """Yield both files, or nothing where no edition has a section of a keyword."""
+    def whole(self, editions: Iterable[Edition], tables: KeywordTables | None = None) -> Iterator[Page]:
+        """Yield both files, or nothing where no keyword is followed; `tables` go before what the editions have."""
         found = gather(editions)
-        limits = {title: self._limits.get(title, self._limit) for title in found.rows}
+        shown = list(self._over_all_time(tables)) if tables else []
+        shown += self._over_editions(found, {table.title for table in shown})
+        short = [Table(table.title, table.rows[:NEWEST]) for table in shown]
+        updated = tables.updated if tables else found.updated
+        if shown:
+            most = max(self._most(table.title) for table in shown)
+            yield self._page("keywords.md", tables=shown, updated=updated, most=most)
+            yield self._page("notice.md", tables=short, updated=updated, newest=NEWEST)
+
+    def _over_all_time(self, tables: KeywordTables) -> Iterator[Table]:
+        """Yield the tables of arXiv's own search, their papers in the order of the record."""
+        for one in tables.tables:
+            rows = (_row(paper, tables.updated) for paper in one.papers[: self._most(one.title)])
+            yield Table(one.title, tuple(rows))
+
+    def _over_editions(self, found: Gathered, had: Collection[str]) -> Iterator[Table]:
+        """Yield a table of each keyword section that has none over all time."""
         # A keyword that was renamed or only tried is in old editions for ever, but no longer followed.
-        followed = found.followed | set(self._limits)
-        tables = [
-            Table(title, newest(rows.values(), limits[title]))
-            for title, rows in found.rows.items()
-            if title in followed
-        ]
-        short = [Table(table.title, table.rows[:NEWEST]) for table in tables]
-        if tables:
-            yield self._page("keywords.md", tables=tables, updated=found.updated, most=max(limits.values()))
-            yield self._page("notice.md", tables=short, updated=found.updated, newest=NEWEST)
+        followed = (found.followed | set(self._limits)).difference(had)
+        for title, rows in found.rows.items():
+            if title in followed:
+                yield Table(title, newest(rows.values(), self._most(title)))
+
+    def _most(self, title: str) -> int:
+        return self._limits.get(title, self._limit)
 
     def _page(self, path: str, **values: object) -> Page:
         return Page(path, fill(self._environment, f"tables/{path}.j2", **values).encode())

@@ -1,39 +1,38 @@
-"""arXiv's search API: the papers submitted in a listing's window, and papers by their identifiers.
+"""arXiv's search API: the papers of a past listing, the newest of a keyword, and papers by their identifiers.
 
 The arxiv package turns pages and parses them; what is believed is decided here, and nothing of the package leaves.
 """
 
 import logging
-from collections.abc import Collection, Sequence
-from datetime import date, datetime
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import cast
-from urllib.parse import parse_qs, urlsplit
 
 import arxiv
 import requests
-from lxml import etree
 
-from .. import schedule
+from .. import blocks, schedule
 from ..errors import ConfigError, SourceError
-from ..identifiers import ARCHIVES, covers, is_category, parse_id
+from ..identifiers import ARCHIVES, covers, parse_id
+from ..keywords import Text, parse
 from ..models import Listed, Listing, Paper
 from ..plaintext import one_line
-from ..polite import BadPage, Document, PoliteSession, whole_xml
+from ..polite import PoliteSession
+from .search_page import Door, to_paper
 
 ROUNDS = 3  #: how often a query is asked as a whole until its counts agree
 BATCH = 100  #: identifiers in one request
+STEPS = 3  #: batches of identifiers in which the border between two listings is looked for
+EDGE = timedelta(hours=3)  #: after a freeze: the first papers of the next listing
+EARLY = timedelta(hours=1)  #: after a freeze: papers so near to the border that few identifiers lie between
+LATE = timedelta(minutes=30)  #: before a freeze: somebody always submits then
 
 LIMITS = (
-    "This list comes from arXiv's search by time of submission: it lacks papers that moderators held back and released "
-    "on this date (about 5 in 100), may hold a few that were submitted in time but announced later, and on the day of "
-    "the announcement may lack some that the search does not know yet."
+    "This list comes from arXiv's search, by time of submission and by identifier: papers that were cross-listed here "
+    "only later than they were first announced, and replacements, are not in it."
 )
-_NAMES = {
-    "atom": "http://www.w3.org/2005/Atom",
-    "arxiv": "http://arxiv.org/schemas/atom",
-    "search": "http://a9.com/-/spec/opensearch/1.1/",
-}
-_FEED = f"{{{_NAMES['atom']}}}feed"
+UNSURE = "arXiv's search knows no later paper yet, so it may still lack some of this date."
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +54,18 @@ class ArxivApi:
 
     def listing(self, announced: date, categories: Sequence[str], keywords: Sequence[str] = ()) -> Listing:
         """
-        The papers submitted in the window of one listing, new ones before cross-lists, each by identifier.
+        The papers announced on one date, new ones before cross-lists, each by identifier.
+
+        They are those submitted in the listing's window, without the ones that moderators released later, and with
+        those released on that date, which have the identifiers just before.
 
         Args:
             announced: A listing day.
             categories: Canonical names; a whole archive as "cs" or "cs.*".
-            keywords: Phrases looked for in titles and abstracts; asked only where no category is given.
+            keywords: As in `keywords.parse`, looked for in titles and abstracts; only where no category is given.
+
+        Returns:
+            With a `doubt` where the index knows nothing newer, so that it may be late.
 
         Raises:
             SourceError: arXiv did not answer, its answers fail their checks, or its index has nothing of that day yet.
@@ -70,23 +75,36 @@ class ArxivApi:
         Source: https://info.arxiv.org/help/api/user-manual.html
         """
         window = schedule.window(announced, self._holidays)
-        papers = self._submitted(announced, _terms(categories, keywords), _archive(categories), window)
+        terms = _terms(categories, keywords)
+        asked = {one.arxiv_id: one for one in self._submitted(announced, terms, _archive(categories), window)}
+        pool = dict(asked)
+        if (before := self._around(window.start, pool)) is None:
+            raise SourceError(
+                f"arXiv's search knows papers of {announced}, but not the first ones",
+                hint="arXiv's index is in trouble: try again later",
+            )
+        pool |= before
+        after = self._around(window.end, pool)
+        pool |= after or {}
+        ids = self._block(announced, window, pool.values())
+        wanted = [pool[one] for one in ids if one in asked or _is_wanted(pool[one], categories, keywords)]
         items = [
             Listed(paper, "new" if not categories or covers(categories, paper.primary_category) else "cross")
-            for paper in papers
-            # The API's bounds are whole minutes, both included: those of the neighbouring windows.
-            if paper.submitted and window.start < paper.submitted <= window.end
+            for paper in sorted(wanted, key=lambda paper: blocks.place(paper.arxiv_id))
         ]
-        items.sort(key=lambda item: (item.announce_type != "new", item.paper.arxiv_id))
+        items.sort(key=lambda item: item.announce_type != "new")
         log.info("search %s: %d papers", announced, len(items))
-        return Listing(announced, "search", tuple(items), notes=(LIMITS,))
+        doubt = UNSURE if after is None else None
+        return Listing(announced, "search", tuple(items), notes=(LIMITS,), doubt=doubt)
 
-    def papers(self, ids: Sequence[str]) -> dict[str, Paper]:
+    def papers(self, ids: Sequence[str], witness: str = "") -> dict[str, Paper]:
         """
         Papers by base identifier; those that arXiv's index does not know are missing.
 
         Args:
             ids: Base identifiers, or with a version for that version's time of update.
+            witness: One of `ids` that surely exists: an answer that has it counts for the whole day, also about
+                papers that are missing.
 
         Raises:
             SourceError: arXiv did not answer, or its answers fail their checks.
@@ -98,36 +116,130 @@ class ArxivApi:
         for start in range(0, len(names), BATCH):
             search = arxiv.Search(id_list=names[start : start + BATCH], max_results=None)
             # A first answer of nothing at all may be one of arXiv's empty pages.
-            papers = self._all(search, 2 * BATCH) or self._all(search, 2 * BATCH)
+            papers = self._all(search, 2 * BATCH, keep=witness)
+            papers = papers or self._all(search, 2 * BATCH, fresh=True, keep=witness)
             found.update((paper.arxiv_id, paper) for paper in papers if paper.arxiv_id in asked)
         return found
 
-    def _submitted(self, announced: date, terms: str, archive: str, window: schedule.Window) -> list[Paper]:
-        """All papers of a window; nothing at all is believed only if asked twice, and if others are there."""
-        search = _search(f"({terms}) AND {_span(window)}")
-        found = self._all(search, self._page_size)
-        if found:
-            return found
-        if not self._any(f"({archive}) AND {_span(window)}" if archive else _span(window)):
-            raise SourceError(
-                f"arXiv's search index has nothing for {announced} yet",
-                hint="try again in some hours; the index can be a day late",
-            )
-        return self._all(search, self._page_size)
+    def newest(self, query: str, limit: int, known: Collection[tuple[str, int]] = ()) -> list[Paper]:
+        """
+        The papers of a query over all time that changed last, by time of update, newest first.
 
-    def _all(self, search: arxiv.Search, page_size: int) -> list[Paper]:
+        Args:
+            query: In arXiv's language.
+            limit: Papers at most.
+            known: (arxiv_id, version) of those known already: where they are reached, no more is asked for.
+
+        Raises:
+            SourceError: arXiv did not answer, or its answers fail their checks.
+        """
+        for size in dict.fromkeys((min(limit, 25), limit) if known else (limit,)):
+            papers = self._updated(query, size)
+            if len(papers) < size or (papers[-1].arxiv_id, papers[-1].version) in known:
+                break
+        return papers
+
+    def reaches(self, freeze: datetime) -> bool:
+        """Whether the index knows a paper submitted just before a freeze: if not, it is late."""
+        return self._any(_span(freeze - LATE, freeze))
+
+    def _submitted(self, announced: date, terms: str, archive: str, window: schedule.Window) -> list[Paper]:
+        """All papers from a window to an edge after it; none in the window is believed only if others are there."""
+        search = _search(f"({terms}) AND {_span(window.start, window.end + EDGE)}")
+        for last in (False, True):
+            found = self._all(search, self._page_size, fresh=last)
+            if last or any(_is_within(one, window.start, window.end) for one in found):
+                break
+            span = _span(*window)
+            if not self._any(f"({archive}) AND {span}" if archive else span):
+                raise SourceError(
+                    f"arXiv's search index has nothing for {announced} yet",
+                    hint="try again in some hours; the index can be a day late",
+                )
+        # The API's bounds are whole minutes, both included: the first is still of the window before.
+        return [one for one in found if _is_after(one, window.start)]
+
+    def _block(self, announced: date, window: schedule.Window, papers: Iterable[Paper]) -> set[str]:
+        """The identifiers of one listing among papers of it and around it."""
+        sightings = [_sighting(one) for one in papers]
+        after = schedule.nearest(announced, self._holidays)[1]
+        begin = blocks.begin(sightings, window.start, announced)
+        return blocks.between(sightings, begin, blocks.begin(sightings, window.end, after))
+
+    def _around(self, freeze: datetime, pool: Mapping[str, Paper]) -> dict[str, Paper] | None:
+        """Papers of all categories around the border of two listings; None: the index has nothing of the later one."""
+        near = {one.arxiv_id: one for one in pool.values() if _is_within(one, freeze, freeze + EARLY)}
+        if len(near) < blocks.SURE:  # a quiet category's first paper may stand far from the border, or be held itself
+            near |= self._first_after(freeze)
+        top = blocks.first_after(map(_sighting, near.values()), freeze)
+        if top is None:
+            return None
+        last, found = top.arxiv_id, dict(near)
+        for _ in range(STEPS):
+            ids = blocks.below(last, BATCH - 1)
+            if not ids or blocks.is_seen(map(_sighting, found.values()), freeze):
+                break
+            found |= self._with(top.arxiv_id, ids)
+            last = ids[-1]
+        return found
+
+    def _first_after(self, freeze: datetime) -> dict[str, Paper]:
+        """The first papers of all arXiv that were submitted after a freeze."""
+        search = _search(_span(freeze, freeze + timedelta(days=3)), max_results=10)
+        results, door = self._round(search, 10)
+        found = {one.arxiv_id: one for one in map(to_paper, results) if _is_after(one, freeze)}
+        if found:
+            self.session.keep(door.documents)
+        return found
+
+    def _with(self, known: str, ids: Sequence[str]) -> dict[str, Paper]:
+        """Papers by identifier, in answers that hold one that surely exists: without it, nothing is believed."""
+        found = self.papers([known, *ids], witness=known)
+        if known not in found:
+            raise SourceError(
+                f"arXiv's search does not know {known} any more, which it just had",
+                hint="arXiv's index is in trouble: try again later",
+            )
+        return found
+
+    def _updated(self, query: str, size: int) -> list[Paper]:
+        by, order = arxiv.SortCriterion.LastUpdatedDate, arxiv.SortOrder.Descending
+        search = arxiv.Search(query, max_results=size, sort_by=by, sort_order=order)
+        for turn in range(1, ROUNDS + 1):
+            results, door = self._round(search, min(size, self._page_size), fresh=True)
+            papers = list({paper.arxiv_id: paper for paper in map(to_paper, results)}.values())
+            moments = [paper.updated for paper in papers if paper.updated]
+            is_whole = len(papers) >= min(size, max(door.totals)) and moments == sorted(moments, reverse=True)
+            if is_whole and (papers or turn > 1):  # a first answer of nothing may be one of arXiv's empty pages
+                return papers[:size]
+        raise SourceError(
+            "arXiv's search does not send the newest papers in their order",
+            hint="arXiv's index is changing or in trouble: try again later",
+        )
+
+    def _all(
+        self, search: arxiv.Search, page_size: int, *, fresh: bool = False, keep: str | None = None
+    ) -> list[Paper]:
         """
         Every paper of a query once: as many as arXiv counts, on every page alike.
 
         Equal sort keys have no promised order and the index may change between two pages, so a page can repeat
         or skip papers; then the whole query is asked again.
+
+        Args:
+            search: The query, without a limit.
+            page_size: Papers on a page.
+            fresh: Not to take what was kept earlier today.
+            keep: The paper without which the answers are not kept for today; None: any.
         """
         for turn in range(1, ROUNDS + 1):
-            results, totals = self._round(search, page_size)
+            results, door = self._round(search, page_size, fresh=fresh or turn > 1)
             papers = {paper.arxiv_id: paper for paper in map(to_paper, results)}
-            if set(totals) == {len(papers)}:
+            if set(door.totals) == {len(papers)}:
+                if papers and (keep is None or keep in papers):
+                    self.session.keep(door.documents)
                 return list(papers.values())
-            counts = " or ".join(map(str, sorted(set(totals))))
+            counts = " or ".join(map(str, sorted(set(door.totals))))
             log.info("search, round %d: %d of %s papers", turn, len(papers), counts)
         raise SourceError(
             f"arXiv's search sent {len(papers)} different papers where it counts {counts} (asked {ROUNDS} times)",
@@ -136,109 +248,72 @@ class ArxivApi:
 
     def _any(self, query: str) -> bool:
         """Whether a query finds anything."""
-        return any(self._round(arxiv.Search(query, max_results=1), 1)[1])
+        return any(self._round(arxiv.Search(query, max_results=1), 1)[1].totals)
 
-    def _round(self, search: arxiv.Search, page_size: int) -> tuple[list[arxiv.Result], list[int]]:
-        """One asking of a query: its results as they came, and what each page says they count in all."""
-        door = _Door(self.session)
+    def _round(self, search: arxiv.Search, page_size: int, fresh: bool = False) -> tuple[list[arxiv.Result], Door]:
+        """One asking of a query: its results as they came, and the pages that they came on."""
+        door = Door(self.session, fresh)
         client = arxiv.Client(page_size=page_size, delay_seconds=0, num_retries=0)
         client.query_url_format = self._url.replace("{", "{{").replace("}", "}}") + "?{}"
         client._session = cast(requests.Session, door)  # the package has no public way to set it
         results: list[arxiv.Result] = []
         try:
             results.extend(client.results(search))
-            if results and len(results) % page_size == 0:  # only a page that isn't full proves the end
-                results.extend(client.results(search, offset=len(results)))
+            if search.max_results is None and results and len(results) % page_size == 0:
+                results.extend(
+                    client.results(search, offset=len(results))
+                )  # only a page that isn't full proves the end
         except arxiv.UnexpectedEmptyPageError:
             log.info("search: a page is empty where the first one promised more")
-        return results, door.totals
+        return results, door
 
 
-class _Door:
-    """Stands where the package has its `requests.Session`: asks politely, and lets only whole pages through."""
-
-    def __init__(self, session: PoliteSession) -> None:
-        self._session = session
-        self.totals: list[int] = []  #: totalResults of each page
-
-    def get(self, url: str, **_: object) -> Document:
-        document = self._session.get(url, check=self._check)
-        if document.status_code != 200:
-            raise SourceError(
-                f"arXiv's search: HTTP {document.status_code}{_words(document)}",
-                hint="check its address, arxiv.api (DIGEST_ARXIV_API)",
-            )
-        return document
-
-    def _check(self, document: Document) -> None:
-        self.totals.append(check_page(document))
-
-
-def check_page(document: Document) -> int:
-    """
-    The number of papers that a page says its query has.
-
-    Raises:
-        BadPage: the page is no whole Atom feed, is empty where papers are due, or has an entry with something missing.
-        SourceError: the page is arXiv's refusal.
-    """
-    feed = whole_xml(document.content, _FEED)
-    if refusal := _refusal(feed):
-        raise SourceError(f"arXiv's search: {refusal}")
-    told = (feed.findtext("search:totalResults", "", _NAMES) or "").strip()
-    if not told.isdecimal():
-        raise BadPage("a feed that does not count its results")
-    entries, start = feed.findall("atom:entry", _NAMES), _start(document.url)
-    if not entries and int(told) > start:
-        raise BadPage(f"an empty page at {start} where {told} papers are")
-    for entry in entries:
-        if missing := _missing(entry):
-            raise BadPage(f"the entry {_text(entry, 'atom:id')[:80]!r} has no {missing}")
-    return int(told)
-
-
-def to_paper(result: arxiv.Result) -> Paper:
-    """
-    Our paper of the package's result.
-
-    Raises:
-        SourceError: a field is not what it must be; the message names the entry.
-    """
-    try:
-        base, version = parse_id(result.entry_id)
-        return Paper(
-            arxiv_id=base,
-            version=version or 1,
-            title=result.title,
-            authors=tuple(author.name for author in result.authors),
-            abstract=result.summary,
-            # Before November 2025 classes of MSC and ACM stood among the categories.
-            categories=tuple(dict.fromkeys(filter(is_category, [result.primary_category, *result.categories]))),
-            submitted=result.published,
-            updated=result.updated,
-            comment=one_line(result.comment or "") or None,
-            journal_ref=one_line(result.journal_ref or "") or None,
-            doi=one_line(result.doi or "") or None,
-        )
-    except ValueError as error:  # pydantic's ValidationError is one
-        reason = one_line(str(error))[:200]
-        raise SourceError(f"arXiv's search: the entry {result.entry_id[:80]!r} can't be read: {reason}") from error
-
-
-def _search(query: str) -> arxiv.Search:
+def _search(query: str, max_results: int | None = None) -> arxiv.Search:
     by, order = arxiv.SortCriterion.SubmittedDate, arxiv.SortOrder.Ascending
-    return arxiv.Search(query, max_results=None, sort_by=by, sort_order=order)
+    return arxiv.Search(query, max_results=max_results, sort_by=by, sort_order=order)
+
+
+def _sighting(paper: Paper) -> blocks.Sighting:
+    assert paper.submitted  # check_page lets no entry through without
+    return blocks.Sighting(paper.arxiv_id, paper.submitted)
+
+
+def _is_after(paper: Paper, freeze: datetime) -> bool:
+    return paper.submitted is not None and paper.submitted > freeze
+
+
+def _is_within(paper: Paper, start: datetime, end: datetime) -> bool:
+    return paper.submitted is not None and start < paper.submitted <= end
+
+
+def _is_wanted(paper: Paper, categories: Sequence[str], keywords: Sequence[str]) -> bool:
+    """Whether a paper that was found by its identifier belongs to what was asked."""
+    if categories:
+        return any(covers(categories, one) for one in paper.categories)
+    text = Text.of(paper.title, paper.abstract)
+    return any(parse(one).found(text) for one in keywords)
 
 
 def _terms(categories: Sequence[str], keywords: Sequence[str]) -> str:
-    """The part of a query that names categories or, without any, phrases; it stands in parentheses later."""
-    phrases = [one_line(keyword.replace('"', " ")) for keyword in keywords]
-    terms = [_category_term(name) for name in categories] or [
-        f'(ti:"{phrase}" OR abs:"{phrase}")' for phrase in phrases if phrase
-    ]
+    """The part of a query that names categories or, without any, keywords; it stands in parentheses later."""
+    terms = [_category_term(name) for name in categories] or [parse(one).query() for one in keywords]
     if not terms:
         raise ConfigError("categories: none is given, and no keyword either", hint='categories = ["cs.CL"]')
     return " OR ".join(terms)
+
+
+def section_query(
+    keywords: Sequence[str], authors: Sequence[str] = (), categories: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> str:
+    """What a keyword section asks, in arXiv's language: a keyword or an author, in the categories, nothing excluded."""
+    names = (one_line(re.sub(r"[^\w .-]", " ", name)) for name in authors)
+    people = [f'au:"{name}"' for name in names]
+    query = f"({' OR '.join([*(parse(one).query() for one in keywords), *people])})"
+    if categories:
+        query = f"({query} AND ({' OR '.join(map(_category_term, categories))}))"
+    if exclude:
+        query = f"({query} ANDNOT ({' OR '.join(parse(one).query() for one in exclude)}))"
+    return query
 
 
 def _category_term(name: str) -> str:
@@ -252,49 +327,5 @@ def _archive(categories: Sequence[str]) -> str:
     return _category_term(archive) if dot else ""
 
 
-def _span(window: schedule.Window) -> str:
-    return f"submittedDate:[{window.start:%Y%m%d%H%M} TO {window.end:%Y%m%d%H%M}]"
-
-
-def _start(url: str) -> int:
-    told = parse_qs(urlsplit(url).query).get("start", ["0"])[0]
-    return int(told) if told.isdecimal() else 0
-
-
-def _text(entry: etree._Element, path: str) -> str:
-    return (entry.findtext(path, "", _NAMES) or "").strip()
-
-
-def _missing(entry: etree._Element) -> str | None:
-    """What an entry lacks; a page that the package's parser repaired would lack it in silence."""
-    for path in ("atom:id", "atom:title", "atom:summary", "atom:author/atom:name"):
-        if not _text(entry, path):
-            return path.rpartition(":")[2]
-    primary = entry.find("arxiv:primary_category", _NAMES)
-    if primary is None or not is_category(primary.get("term", "")):
-        return "primary category"
-    return next((path[5:] for path in ("atom:published", "atom:updated") if not _is_moment(_text(entry, path))), None)
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        return bool(datetime.fromisoformat(text))
-    except ValueError:
-        return False
-
-
-def _refusal(feed: etree._Element) -> str | None:
-    """The words of an entry that stands for an error."""
-    for entry in feed.iterfind("atom:entry", _NAMES):
-        if "/api/errors" in _text(entry, "atom:id"):
-            return one_line(_text(entry, "atom:summary"))[:300] or "an error without words"
-    return None
-
-
-def _words(document: Document) -> str:
-    """What a refused request is told, as far as it can be read."""
-    try:
-        refusal = _refusal(whole_xml(document.content, _FEED))
-    except BadPage:
-        return ""
-    return f", {refusal}" if refusal else ""
+def _span(start: datetime, end: datetime) -> str:
+    return f"submittedDate:[{start:%Y%m%d%H%M} TO {end:%Y%m%d%H%M}]"

@@ -79,6 +79,8 @@ class Feed:
         if day != announced:
             fact = "that date's feed is not out yet" if day < announced else "the feed of a past date is gone"
             raise SourceError(f"arXiv's feed is of {day}, not of {announced}: {fact}")
+        if items:
+            self._session.keep([document])
         return items
 
     def _again(self, announced: date, names: Sequence[str]) -> list[Listed]:

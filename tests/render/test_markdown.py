@@ -1,12 +1,16 @@
 """The day in Markdown: the lines a reader sees are those of the model page."""
 
+import re
+from datetime import date
+
+import pytest
 from fakes import GOOD, edition, entry
 
 from digest.render import Look
 from digest.render.markdown import Markdown
 from render import rendered
 from render.conftest import Golden
-from render.samples import HOSTILE, earlier, hostile, ordinary
+from render.samples import HOSTILE, because, changed, earlier, hostile, ordinary, replacement
 
 
 def shown(look: Look, *entries: object, **fields: object) -> list[str]:
@@ -33,6 +37,7 @@ def test_a_day_reads_line_by_line_like_the_model_page(look: Look) -> None:
 
     assert shown(look, one, two) == [
         "Table of Contents",
+        "arXiv 公布 2 篇 = 已总结 2",
         *("cs.CV [Total: 1]", "cs.AI [Total: 1]"),
         *("cs.CV [Back]", f"[1] {title}", "A B, C_D", *cards, abstract),
         *("cs.AI [Back]", f"[2] {title}", "E F", *cards, abstract),
@@ -50,7 +55,7 @@ def test_a_flagged_card_says_why_before_it_speaks(look: Look) -> None:
     """The reasons stand above the TL;DR."""
     lines = shown(look, entry(problems=("result: 4.1 is not in the abstract",)))
 
-    assert lines[5:7] == ["⚠️ Not checked out: result: 4.1 is not in the abstract", "🧩 TL;DR"]
+    assert lines[6:8] == ["⚠️ Not checked out: result: 4.1 is not in the abstract", "🧩 TL;DR"]
 
 
 def test_links_lead_to_arxiv_to_a_place_on_the_page_or_to_what_they_show(look: Look) -> None:
@@ -59,9 +64,8 @@ def test_links_lead_to_arxiv_to_a_place_on_the_page_or_to_what_they_show(look: L
         page = next(Markdown(look).day(day)).content.decode()
         anchors = set(_anchors(page))
         for address, text in rendered.links(page):
-            assert (
-                address.startswith("https://arxiv.org/abs/") or address == text or address.removeprefix("#") in anchors
-            )
+            ours = re.fullmatch(r"https://arxiv\.org/abs/.+|\.\./2026-\d\d-\d\d/index\.md", address)
+            assert ours or address == text or address.removeprefix("#") in anchors
 
 
 def _anchors(page: str) -> list[str]:
@@ -78,13 +82,21 @@ def test_hostile_text_stands_in_the_file_as_text(look: Look) -> None:
     lines = rendered.lines(page)
     assert f"[1] {said}" in lines
     assert f"Result: {said}" in lines
-    assert lines.count(said) == 3  # two abstracts and a TL;DR
+    assert lines.count(said) == 6  # two abstracts and a TL;DR; of a replacement both and a line of its note
+    assert f"作者 {said}" in lines
+    assert any(line.endswith(f"arXiv:2603.00003 · {said}") for line in lines)
     html = [
         child.content for inline in rendered.inlines(page) for child in inline.children or [] if "html" in child.type
     ]
     assert {piece[:6] for piece in html} <= {"<a id=", "</a>"}
-    assert not [
-        token for token in rendered.tokens(page) if token.type in {"html_block", "fence", "code_block", "table_open"}
+    tokens = rendered.tokens(page)
+    assert not [token for token in tokens if token.type in {"fence", "code_block", "table_open"}]
+    blocks = [token.content.strip() for token in tokens if token.type == "html_block"]
+    assert blocks == [
+        "<details><summary>存疑 arXiv:2602.00009</summary>",
+        "</details>",
+        "<details><summary>按规则排除 1</summary>",
+        "</details>",
     ]
 
 
@@ -95,9 +107,63 @@ def test_the_day_is_the_golden_page(look: Look, golden: Golden) -> None:
 
 def test_a_day_without_papers_says_so(look: Look) -> None:
     """An empty date has a file too."""
-    assert shown(look) == ["Table of Contents", "No papers on this date."]
+    assert shown(look) == ["Table of Contents", "arXiv 公布 0 篇", "No papers on this date."]
 
 
 def test_there_is_no_file_about_all_days(look: Look) -> None:
     """The archive is the site's."""
     assert list(Markdown(look).whole([ordinary(), earlier()])) == []
+
+
+def test_the_head_says_what_became_of_every_paper(look: Look) -> None:
+    """Announced is a sum; replacements are counted apart."""
+    lines = rendered.lines(next(Markdown(look).day(ordinary())).content.decode())
+
+    assert lines[1] == "arXiv 公布 7 篇（主类 5，交叉 2）= 已总结 3 + 存疑 1 + 待补 1 + 按规则排除 2 · 更新版 3"
+
+
+def test_a_reason_that_the_heading_gives_is_not_repeated(look: Look) -> None:
+    """An ordinary card has the form of the model page; what else asked for it stands under its authors."""
+    primary = entry("2603.00001", why=(because("category", "cs.*"),))
+    more = entry(
+        "2603.00002", why=(because("category", "cs.CL"), because("author", "C_D")), first_announced=date(2026, 3, 10)
+    )
+    filed = entry("2603.00003", why=(because("file", "cs.CL"),))
+
+    lines = shown(look, primary, more, filed)
+
+    assert lines[lines.index("Ada Lovelace, Alan Turing") + 1] == "🧩 TL;DR"
+    assert [line for line in lines if "首次" in line] == ["作者 C_D · 首次刊出于 2026-03-10"]
+    assert not [line for line in lines if line.startswith(("主类", "文件"))]
+
+
+@pytest.mark.parametrize(
+    ("title", "abstract", "said"),
+    [
+        (True, True, "标题和摘要有改动"),
+        (True, False, "标题有改动，摘要未变"),
+        (False, True, "摘要有改动，标题未变"),
+        (False, False, "标题和摘要未变"),
+    ],
+)
+def test_a_replacement_says_what_it_changed(look: Look, title: bool, abstract: bool, said: str) -> None:
+    """Versions, the earlier edition, and the note in lines of its own; the card is folded below."""
+    change = changed(title_changed=title, abstract_changed=abstract, note=("一。", "二。"))
+    page = next(Markdown(look).day(edition(replacements=(replacement(change=change),)))).content.decode()
+
+    lines = rendered.lines(page)
+    start = lines.index(f"Bar, Again v2 ← v1 · 对照 2026-03-10 · {said}")
+    assert lines[start + 1 : start + 5] == ["一。", "二。", "🧩 TL;DR", GOOD["tldr"]]
+    assert ("../2026-03-10/index.md", "2026-03-10") in rendered.links(page)
+
+
+def test_what_a_rule_excludes_is_listed_with_the_rule(look: Look) -> None:
+    """Title and identifier of each; how many each rule took stands above."""
+    lines = rendered.lines(next(Markdown(look).day(ordinary())).content.decode())
+
+    start = lines.index("按规则排除 Excluded [2]")
+    assert lines[start + 1 : start + 4] == [
+        "exclude: medical: 1 · exclude: survey: 1",
+        "A Survey of Foo arXiv:2603.00006 · exclude: survey",
+        "Foo in Medicine arXiv:2603.00007 · exclude: medical",
+    ]

@@ -2,16 +2,23 @@
 
 import re
 from collections import Counter
+from functools import cache
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from fakes import GOOD, edition, entry
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from digest.models import Edition, Section
+from digest.models import Edition, Section, Source
 from digest.render import Look
 from digest.render.site import Site
+from digest.resources import built_in
+from digest.selection import NOT_ASKED
 from render.conftest import Golden
-from render.samples import HOSTILE, earlier, hostile, ordinary
+from render.samples import HOSTILE, changed, earlier, hostile, ordinary, replacement
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -26,6 +33,8 @@ class Seen(HTMLParser):
         self.links: list[str] = []
         self.handlers: list[str] = []
         self.states: dict[str, str] = {}
+        self.announced: dict[str, str] = {}
+        self.text = ""
         self.fields: list[tuple[str, str]] = []
         self.open: list[tuple[str, str | None]] = []
         self.feed(page)
@@ -42,6 +51,8 @@ class Seen(HTMLParser):
             self.links.append(have["href"])
         if tag == "article":
             self.states[have["id"]] = have["data-state"]
+        if "data-announce" in have:
+            self.announced[have["id"]] = have["data-announce"]
         if "data-field" in have:
             self.fields.append((have["data-field"], ""))
         if tag not in VOID:
@@ -51,17 +62,32 @@ class Seen(HTMLParser):
         assert self.open.pop()[0] == tag
 
     def handle_data(self, data: str) -> None:
+        self.text += data
         if any(field for _, field in self.open):
             name, text = self.fields[-1]
             self.fields[-1] = (name, text + data)
 
 
+@cache
+def site(*folders: Path) -> Site:
+    """One for all tests: its templates are read once."""
+    return Site(Look(folders=folders))
+
+
 def day(look: Look, one: Edition) -> str:
-    return next(Site(look).day(one)).content.decode()
+    return next(site(*look.folders).day(one)).content.decode()
 
 
 def archive(look: Look, *editions: Edition) -> str:
-    return next(Site(look).whole(editions)).content.decode()
+    return next(site(*look.folders).whole(editions)).content.decode()
+
+
+def sums(page: str) -> list[list[int]]:
+    """The numbers of every sum of a page: announced, then each term."""
+    found = re.findall(
+        r"(\d+) 篇(?:（主类 \d+，交叉 \d+）| )= ([^·]*?\d+)(?= [^+]|$)", " ".join(Seen(page).text.split())
+    )
+    return [[int(whole), *map(int, re.findall(r"\d+", terms))] for whole, terms in found]
 
 
 def test_every_paper_has_one_article_in_its_state(look: Look) -> None:
@@ -74,6 +100,8 @@ def test_every_paper_has_one_article_in_its_state(look: Look) -> None:
         ("2603.00003", "flagged"),
         ("2603.00004", "pending"),
         ("2603.00005", "shown"),
+        ("2602.00010", "shown"),
+        ("2602.00011", "flagged"),
     ]
     assert len(seen.ids) == len(set(seen.ids))
 
@@ -105,13 +133,132 @@ def page_text(one: Edition) -> str:
     return " ".join(entry.paper.model_dump_json() for entry in one.entries)
 
 
+def test_the_head_of_a_day_says_what_became_of_every_paper(look: Look) -> None:
+    """Announced is a sum; its terms lead to the papers, and replacements are counted apart."""
+    seen = Seen(day(look, ordinary()))
+
+    text = " ".join(seen.text.split())
+    assert "arXiv 公布 7 篇（主类 5，交叉 2）= 已总结 3 + 存疑 1 + 待补 1 + 按规则排除 2 更新版 3 cs.CL" in text
+    assert {"#2603.00003", "#2603.00004", "#excluded", "#replacements"} <= set(seen.links)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.sampled_from(["feed", "oai", "file"])
+)
+def test_the_sum_of_a_day_is_right_on_every_page(shown: int, flagged: int, pending: int, out: int, source: str) -> None:
+    """Whatever is left out of it is zero; the archive says it for its largest line and for its list."""
+    kinds: list[dict[str, Any]] = [{}] * shown + [{"problems": ("x",)}] * flagged + [{"card": None}] * pending
+    entries = [entry(f"2603.{count:05}", **kind) for count, kind in enumerate(kinds)]
+    excluded = tuple(
+        entry(f"2604.{count:05}", card=None, excluded_by="r", announce_type="cross") for count in range(out)
+    )
+    one = edition(*entries, excluded=excluded, source=source)
+
+    look = Look(folders=(built_in("templates"),))
+    for page, times in ((day(look, one), 1), (archive(look, one), 2)):
+        found = sums(page)
+        assert len(found) == (times if entries or out else 0)
+        assert all(whole == sum(terms) == len(entries) + out and terms[0] == shown for whole, *terms in found)
+
+
+def test_what_a_rule_excludes_is_listed_and_is_no_article(look: Look) -> None:
+    """Folded at the end, each with its link, its identifier and the rule; the fold says how many each rule took."""
+    page = day(look, ordinary())
+
+    fold = Seen(page[page.index('<details class="excluded">') : page.index("</main>")].rsplit("</section>", 1)[0])
+    assert " ".join(fold.text.split()) == (
+        "exclude: medical 1 · exclude: survey 1"
+        " A Survey of Foo arXiv:2603.00006 · exclude: survey Foo in Medicine arXiv:2603.00007 · exclude: medical"
+    )
+    assert fold.links == ["https://arxiv.org/abs/2603.00006v1", "https://arxiv.org/abs/2603.00007v1"]
+    assert fold.tags["article"] == 0
+
+
+def test_a_day_of_which_rules_leave_nothing_still_tells_all(look: Look) -> None:
+    """The page says that there is no paper, and lists what is kept out."""
+    page = day(look, edition(excluded=(entry(card=None, excluded_by="exclude: survey"),)))
+
+    assert "没有符合条件的论文" in page
+    assert Seen(page).ids[-2:] == ["excluded", "2603.00001"]
+
+
+def test_a_card_says_why_it_is_there_and_where_it_was_first(look: Look) -> None:
+    """The words are ours, the values as recorded; the link leads to the earlier edition."""
+    seen = Seen(day(look, ordinary()))
+
+    text = " ".join(seen.text.split())
+    assert "主类 cs.CL · 关键词 gated attention · 作者 Ada Lovelace · 首次刊出于 2026-03-10" in text
+    assert "../2026-03-10/index.html#2603.00001" in seen.links
+    assert "交叉 cs.CL" in text
+    assert "交叉列表" not in text
+    assert "交叉列表" in day(look, edition(entry(announce_type="cross")))
+
+
+def test_a_replacement_with_a_card_is_an_article_with_a_fold(look: Look) -> None:
+    """Versions, what changed, the note and the earlier edition are told; its fields are a card's."""
+    one = replacement(version=3, change=changed(note=("新版增加了两个测试集。", "结论不变。")))
+    seen = Seen(day(look, edition(replacements=(one,))))
+
+    text = " ".join(seen.text.split())
+    assert (
+        "Bar, Again v3 ← v1 cs.CL cs.AI 对照 2026-03-10 摘要有改动，标题未变 新版增加了两个测试集。结论不变。" in text
+    )
+    assert seen.links.count("../2026-03-10/index.html#2602.00010") == 1
+    assert (seen.states, seen.announced) == ({"2602.00010": "shown"}, {"2602.00010": "replace"})
+    assert seen.fields == [*GOOD.items(), ("abstract", one.paper.abstract)]
+
+
+def test_a_replacement_without_a_card_is_a_line_with_its_identifier(look: Look) -> None:
+    """It is no article and waits for nothing; only a card that was asked for in vain has its reason told."""
+    plain = replacement(card=None, problems=(NOT_ASKED,), announce_type="replace-cross")
+    failed = replacement("2602.00011", card=None, problems=("engine: HTTP 500",))
+    page = day(look, edition(replacements=(plain, failed)))
+
+    seen = Seen(page)
+    assert seen.states == {}
+    assert seen.announced == {"2602.00010": "replace-cross", "2602.00011": "replace"}
+    assert NOT_ASKED not in page
+    assert "engine: HTTP 500" in page
+
+
+def test_a_flagged_replacement_is_marked_outside_its_fold(look: Look) -> None:
+    """A reader who opens nothing sees the mark; the counts of the day do not count it."""
+    page = day(look, edition(entry(), replacements=(replacement(problems=("result: 4",)),)))
+
+    article = page[page.index('id="2602.00010"') :]
+    assert article.index("存疑") < article.index("<details")
+    assert sums(page) == [[1, 1]]
+
+
+def test_ids_are_unique_though_a_paper_stands_in_every_list(look: Look) -> None:
+    """A damaged record may name a paper as entry, replacement and exclusion."""
+    out = (entry("2602.00011", card=None), entry("2603.00001", card=None))
+    plain = replacement("2602.00011", card=None)
+    page = day(look, edition(entry(), replacements=(replacement("2603.00001", card=None), plain), excluded=out))
+
+    ids = re.findall(r'\bid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("source", get_args(Source))
+def test_a_day_says_where_its_list_comes_from(look: Look, source: str) -> None:
+    """Every source has its words, with notes and without."""
+    plain, noted = (day(look, edition(entry(), source=source, notes=notes)) for notes in ((), ("a note",)))
+
+    assert "名单" in plain or source == "sample"
+    assert re.search(r"<summary>名单[^<]+</summary><ul><li[^>]*>a note</li></ul>", noted)
+
+
 def test_hostile_text_stands_on_the_page_as_text(look: Look) -> None:
     """No tag, no handler and no template of a stranger's comes alive; the text is there word for word."""
     seen = Seen(day(look, hostile()))
 
     assert not seen.tags.keys() & {"script", "img", "iframe"}
     assert seen.handlers == []
-    assert {text for _, text in seen.fields} == {" ".join(HOSTILE.split())}
+    said = " ".join(HOSTILE.split())
+    assert {text for _, text in seen.fields} == {said}
+    assert seen.text.count(said) >= 4 + len(seen.fields)
 
 
 @pytest.mark.parametrize("arxiv_id", ["math/0309136", "2603.00001"])
@@ -130,7 +277,8 @@ def test_counts_that_are_zero_are_not_told(look: Look) -> None:
     page = day(look, edition(entry()))
 
     assert "存疑" not in page
-    assert "暂缺" not in page
+    assert "待补" not in page
+    assert "按规则排除" not in page
     assert "更新版" not in page
 
 

@@ -4,11 +4,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from fakes import edition, entry
+from fakes import edition, entry, paper
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.models import Edition, Section
+from digest.models import Edition, KeywordTable, KeywordTables, Paper, Section
 from digest.render import Look
 from digest.render.tables import Tables
 from digest.resources import built_in
@@ -26,8 +26,14 @@ def followed(*entries: Any, title: str = "Foo", **fields: Any) -> Edition:
     return edition(*entries, **fields).with_sections([Section(title=title, kind="keyword", arxiv_ids=ids)])
 
 
-def pages(*editions: Edition, tables: Tables = TABLES) -> dict[str, str]:
-    return {page.path: page.content.decode() for page in tables.whole(editions)}
+def pages(*editions: Edition, tables: Tables = TABLES, over_all_time: KeywordTables | None = None) -> dict[str, str]:
+    return {page.path: page.content.decode() for page in tables.whole(editions, over_all_time)}
+
+
+def searched(*papers: Paper, title: str = "Foo") -> KeywordTables:
+    """One table of arXiv's own search, last asked the day after the editions."""
+    table = KeywordTable(title=title, query="q", papers=papers)
+    return KeywordTables(updated=date(2026, 3, 18), tables=(table,))
 
 
 def cells(page: str) -> list[list[str]]:
@@ -94,6 +100,42 @@ def test_a_replacement_under_a_keyword_has_its_row() -> None:
     assert [row[0] for row in cells(page)] == ["Later"]
 
 
+def test_a_table_over_all_time_stands_as_recorded_in_place_of_what_editions_have() -> None:
+    """Its order is that of the record, and the last update is when arXiv was asked."""
+    old, new = paper("2201.00001", title="Old", updated=moment(1)), paper("2603.00002", title="New", updated=moment(2))
+
+    written = pages(followed(entry(title="Of the edition")), over_all_time=searched(old, new))
+
+    for page in written.values():
+        assert [row[0] for row in cells(page)] == ["Old", "New"]
+    assert "Last update: 2026-03-18\n" in written["keywords.md"]
+    assert 'title: "Latest 15 Papers - March 18, 2026"' in written["notice.md"]
+
+
+def test_a_section_without_a_table_over_all_time_follows_from_the_editions() -> None:
+    """Tables come first; without any edition they stand alone."""
+    over_all_time = searched(paper(title="Found"), title="Bar")
+
+    both = pages(followed(entry(title="Of the edition")), over_all_time=over_all_time)["keywords.md"]
+    alone = pages(over_all_time=over_all_time)["keywords.md"]
+
+    assert [row[0] for row in cells(both)] == ["Found", "Of the edition"]
+    assert both.index("## Bar") < both.index("## Foo")
+    assert [row[0] for row in cells(alone)] == ["Found"]
+
+
+def test_a_table_over_all_time_keeps_its_limit_and_dates_what_arxiv_did_not() -> None:
+    """The limit is that of the section, and is told; the notice has fifteen; no time counts as the day of asking."""
+    many = [paper(f"2603.000{count:02}", updated=None) for count in range(1, 20)]
+    tables = Tables(Look(folders=FOLDERS, limits={"Foo": 17}))
+
+    written = pages(tables=tables, over_all_time=searched(*many))
+
+    assert [len(cells(page)) for page in written.values()] == [17, 15]
+    assert "at most 17 of them" in written["keywords.md"]
+    assert {row[1] for row in cells(written["keywords.md"])} == {"2026-03-18"}
+
+
 def test_a_keyword_keeps_as_many_rows_as_the_look_says() -> None:
     """A limit of its own goes before the limit of all."""
     tables = Tables(Look(folders=FOLDERS, limits={"Foo": 1}, limit=2))
@@ -114,7 +156,7 @@ def test_a_keyword_keeps_as_many_rows_as_the_look_says() -> None:
 )
 def test_a_long_comment_is_folded_under_its_first_words(comment: str | None, written: str) -> None:
     """More than 20 characters fold under the first five; none leaves the cell empty."""
-    row = pages(followed(entry(comment=comment)))["keywords.md"].splitlines()[-1]
+    row = pages(followed(entry(comment=comment)))["keywords.md"].splitlines()[-3]
 
     assert row.endswith(f"</p></details> | {written} |")
 

@@ -1,0 +1,354 @@
+"""What arXiv announced on a date: which witness tells it best, and where two must agree.
+
+Asks the feed while it is out, else the search and OAI-PMH, or reads files; judges no paper and saves nothing.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from . import blocks, resources, schedule
+from .config import Config
+from .errors import ConfigError, SourceError
+from .identifiers import covers
+from .models import Edition, KeywordTable, KeywordTables, Listed, Listing, Paper, Source
+from .polite import PoliteSession
+from .selection import Rule, Rules
+
+if TYPE_CHECKING:
+    from .answers import Answers
+    from .sources.arxiv_api import ArxivApi
+    from .sources.oai_page import Harvested
+    from .sources.snapshot import Seen, Snapshot
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]  #: UTC
+
+FROM_OAI = (
+    "This list comes from arXiv's OAI-PMH, by date of change and by identifier: papers that were cross-listed here "
+    "only later than they were first announced, and replacements, are not in it."
+)
+FROM_SNAPSHOT = "This list comes from a snapshot of arXiv's metadata, by time of submission and by identifier."
+ENDS = "The snapshot has no later paper, so some of this date may be missing."
+UNSURE = "arXiv knew no later paper yet when this was collected, so some of this date may be missing."
+WORTH = 3  #: a harvest that covers more than so many listings for each one wanted costs more than it saves
+
+
+class Desk(Protocol):
+    """Where listings come from."""
+
+    def listing(self, announced: date, rules: Rules) -> Listing:
+        """
+        What was announced on a date.
+
+        Raises:
+            SourceError: it can't be had, or not be believed.
+            ConfigError: nothing is asked for, or the files don't hold it.
+        """
+        ...
+
+
+class Sample:
+    """The sample day that comes with the program."""
+
+    def listing(self, announced: date, rules: Rules) -> Listing:  # noqa: ARG002
+        """All of it, whatever is asked for."""
+        from .sources.jsonl import JsonLines
+
+        return JsonLines(resources.sample(), source="sample").listing(announced, ())
+
+
+class Files:
+    """
+    A file or folder in place of arXiv: JSON Lines, another tool's archive, a snapshot of arXiv's metadata.
+
+    Args:
+        path: See `sources.files.open_papers`.
+        holidays: Beside arXiv's published list.
+        days: All dates that will be asked for: a snapshot is read once for those of a month.
+
+    Raises:
+        ConfigError, RecordError: there is nothing that can be read.
+    """
+
+    def __init__(self, path: Path, holidays: Sequence[date] = (), days: Sequence[date] | None = None) -> None:
+        from .sources.files import open_papers
+
+        self._path, self._holidays, self._days = path, holidays, days or ()
+        self._source = open_papers(path, holidays)
+        self._seen: tuple[date, date, list[Seen]] | None = None
+
+    def dates(self) -> tuple[date, ...] | None:
+        """The dates that the files themselves name; None where they name none."""
+        from .sources.archive import Archive
+
+        return self._source.dates() if isinstance(self._source, Archive) else None
+
+    def listing(self, announced: date, rules: Rules) -> Listing:
+        """
+        What the files have of a date; where they name no dates, told from the identifiers.
+
+        Nothing at all is a listing, with a note, only on a date that the files name, and on one of several dates that
+        a snapshot goes beyond; else it is a mistake.
+        """
+        from .sources.archive import Archive
+        from .sources.snapshot import Snapshot
+
+        may_be_empty = isinstance(self._source, Archive)  # it refuses dates of which it has no file
+        if isinstance(self._source, Snapshot):
+            listing = self._from_snapshot(self._source, announced, rules.categories)
+            may_be_empty = listing.doubt is None and len(self._days) > 1
+        else:
+            listing = self._source.listing(announced, rules.categories)
+        if listing.items:
+            return listing
+        fact = f"no paper of {announced} in the categories asked for"
+        if not may_be_empty:
+            raise ConfigError(f"{self._path}: {fact}", hint="check --date")
+        return replace(listing, notes=listing.notes or (f"{self._path.name} has {fact}.",))
+
+    def _from_snapshot(self, snapshot: "Snapshot", announced: date, categories: Sequence[str]) -> Listing:
+        if not schedule.is_listing_day(announced, self._holidays):
+            before, after = schedule.nearest(announced, self._holidays)
+            raise ConfigError(
+                f"arXiv has no listing of {announced}", hint=f"the ones around it are {before} and {after}"
+            )
+        if self._seen is None or not self._seen[0] <= announced <= self._seen[1]:
+            same = [day for day in self._days if (day.year, day.month) == (announced.year, announced.month)]
+            last = max([announced, *same])
+            self._seen = announced, last, list(snapshot.sightings(announced, last))
+        seen = self._seen[2]
+        sightings = [blocks.Sighting(one.arxiv_id, one.submitted, one.changed) for one in seen]
+        papers = [one for one in seen if not categories or any(covers(categories, name) for name in one.categories)]
+        ids, is_whole = _block(announced, sightings, self._holidays)
+        listing = _listing("file", announced, (one.paper() for one in papers if one.arxiv_id in ids), categories)
+        notes, doubt = ((FROM_SNAPSHOT,), None) if is_whole else ((FROM_SNAPSHOT, ENDS), ENDS)
+        return replace(listing, notes=notes, doubt=doubt)
+
+
+class Arxiv:
+    """
+    arXiv's own interfaces, asked over one connection.
+
+    Args:
+        config: Addresses, pace, categories.
+        clock: Now, UTC.
+        days: All listing dates that will be asked for: several are harvested at once.
+        fresh: Whether answers of earlier today are asked again.
+    """
+
+    def __init__(self, config: Config, clock: Clock, days: Sequence[date] = (), fresh: bool = False) -> None:
+        self._config, self._clock, self._days, self._fresh = config, clock, days, fresh
+        self._harvests: dict[tuple[str, ...], tuple[date, list[Harvested]]] = {}
+
+    @cached_property
+    def session(self) -> PoliteSession:
+        """The one connection."""
+        settings = self._config.arxiv
+        return PoliteSession(
+            settings.delay_seconds, settings.timeout_seconds, folder=self._config.shared, answers=self._answers()
+        )
+
+    def _answers(self) -> "Answers":
+        from .answers import Answers
+
+        today = self._clock().astimezone(schedule.EASTERN).date()
+        return Answers(self._config.cache / "arxiv", today, self._fresh)
+
+    @cached_property
+    def api(self) -> "ArxivApi":
+        """The search."""
+        from .sources.arxiv_api import ArxivApi
+
+        settings = self._config.arxiv
+        return ArxivApi(self.session, settings.api, settings.page_size, settings.holidays)
+
+    def listing(self, announced: date, rules: Rules) -> Listing:
+        """From the feed while it is out; else from search or OAI-PMH, and from both where one knows nothing newer."""
+        if not rules.categories and not rules.keywords:
+            raise ConfigError(
+                "nothing to collect: no category and no keyword is asked for",
+                hint='digest run --category cs.CV, or categories = ["cs.CV"] in digest.toml',
+            )
+        if rules.categories and schedule.feed_is_current(announced, self._clock()):
+            return self._from_feed(announced, rules.categories)
+        witnesses = [lambda: self.api.listing(announced, rules.categories, rules.keywords)]
+        if rules.categories and self._config.oai_address:
+            witnesses.insert(
+                0 if self._is_worth_a_harvest(announced) else 1, lambda: self._from_oai(announced, rules.categories)
+            )
+        return self._agreed(announced, witnesses)
+
+    def _agreed(self, announced: date, witnesses: Sequence[Callable[[], Listing]]) -> Listing:
+        """The first witness's listing; the next one is heard where it fails, or where it may be late."""
+        found: Listing | None = None
+        failure: SourceError | None = None
+        for witness in witnesses:
+            try:
+                heard = witness()
+            except SourceError as error:
+                log.warning("%s", error)
+                failure = failure or error
+                continue
+            if found is None:
+                found = heard
+            else:
+                return _joined(found, heard)  # neither knows anything newer, or one does: together they are complete
+            if found.doubt is None:
+                return found
+        if found is None:
+            assert failure
+            raise failure
+        if not self.api.reaches(schedule.window(announced, self._config.arxiv.holidays).end):
+            raise SourceError(
+                f"arXiv's search does not know the last papers of {announced} yet",
+                hint="try again in some hours; the index can be a day late",
+            )
+        return replace(found, notes=(*found.notes, UNSURE))
+
+    def _from_feed(self, announced: date, categories: Sequence[str]) -> Listing:
+        from .sources.rss import Feed, complete
+
+        listing = Feed(self.session, self._config.arxiv.rss).listing(announced, categories)
+        new = [item.paper.arxiv_id for item in listing.items if not item.announce_type.startswith("replace")]
+        return complete(listing, self.known(new))
+
+    def known(self, ids: Sequence[str]) -> Mapping[str, Paper]:
+        """What the search knows of papers that the feed announced; nothing, if it is down: the feed is what counts."""
+        try:
+            return self.api.papers(ids)
+        except SourceError as error:
+            log.warning("%s; going on with what the feed says", error)
+            return {}
+
+    # -------------------------------------------------------------------------------------- OAI-PMH
+
+    def _is_worth_a_harvest(self, announced: date) -> bool:
+        """Whether several dates are wanted, so near to today that a harvest up to now is not mostly about others."""
+        if announced not in self._days or len(self._days) < 2:
+            return False
+        newest = schedule.newest(self._clock(), self._config.arxiv.holidays)
+        span = schedule.between(min(self._days), newest, self._config.arxiv.holidays)
+        return len(span) <= WORTH * len(self._days)
+
+    def _from_oai(self, announced: date, categories: Sequence[str]) -> Listing:
+        days = self._days if self._is_worth_a_harvest(announced) else (announced,)
+        harvest = self._harvested(min(days), tuple(categories))
+        sightings = [
+            blocks.Sighting(one.paper.arxiv_id, one.paper.submitted, one.changed)
+            for one in harvest
+            if one.paper.submitted
+        ]
+        ids, is_whole = _block(announced, sightings, self._config.arxiv.holidays)
+        papers = (one.paper for one in harvest if one.paper.arxiv_id in ids)
+        asked = (one for one in papers if any(covers(categories, name) for name in one.categories))
+        listing = _listing("oai", announced, asked, categories)
+        if not listing.items and not is_whole:
+            raise SourceError(
+                f"arXiv's OAI-PMH has nothing for {announced} yet, nor anything newer", hint="try again in some hours"
+            )
+        log.info("oai %s: %d papers", announced, len(listing.items))
+        return replace(listing, notes=(FROM_OAI,), doubt=None if is_whole else UNSURE)
+
+    def _harvested(self, first: date, categories: tuple[str, ...]) -> "list[Harvested]":
+        """Everything that changed since the listing before a date: all that was announced since is among it."""
+        from .sources.oai import Oai
+
+        before = schedule.nearest(first, self._config.arxiv.holidays)[0]
+        since, harvest = self._harvests.get(categories, (date.max, []))
+        if since > before:
+            address = self._config.oai_address
+            assert address
+            harvest = list(Oai(self.session, address).harvest(categories, before))
+            self._harvests[categories] = before, harvest
+        return harvest
+
+    # -------------------------------------------------------------------------------------- keyword tables
+
+    def tables(self, saved: KeywordTables | None, rules: Rules, limits: Mapping[str, int]) -> KeywordTables:
+        """
+        The newest papers of each keyword section over all time; of what is saved only what is newer is asked for.
+
+        Raises:
+            SourceError: arXiv did not answer.
+        """
+        old = {one.title: one for one in saved.tables} if saved else {}
+        today = schedule.newest(self._clock(), self._config.arxiv.holidays)
+        if saved and saved.updated == today and not self._fresh and _same(old, rules, limits):
+            return saved
+        tables = [self._table(rule, old.get(rule.title), limits[rule.title]) for rule in rules.sections]
+        return KeywordTables(updated=today, tables=tuple(tables))
+
+    def _table(self, rule: Rule, saved: KeywordTable | None, limit: int) -> KeywordTable:
+        query = _query(rule)
+        had = saved.papers if saved and saved.query == query else ()
+        known = {(paper.arxiv_id, paper.version) for paper in had} if len(had) >= limit else set()
+        fresh = self.api.newest(query, limit, known)
+        ids = {paper.arxiv_id for paper in fresh}
+        papers = [*fresh, *(paper for paper in had if known and paper.arxiv_id not in ids)]
+        return KeywordTable(title=rule.title, query=query, papers=tuple(papers[:limit]))
+
+
+def _query(rule: Rule) -> str:
+    from .sources.arxiv_api import section_query
+
+    return section_query(rule.keywords, rule.authors, rule.categories, rule.exclude)
+
+
+def _same(old: Mapping[str, KeywordTable], rules: Rules, limits: Mapping[str, int]) -> bool:
+    """Whether the saved tables are those asked for, each no longer than it may be."""
+    return list(old) == [rule.title for rule in rules.sections] and all(
+        old[rule.title].query == _query(rule) and len(old[rule.title].papers) <= limits[rule.title]
+        for rule in rules.sections
+    )
+
+
+def _block(announced: date, sightings: Sequence[blocks.Sighting], holidays: Sequence[date]) -> tuple[set[str], bool]:
+    """The identifiers of one listing, and whether a paper of a later one is known."""
+    window = schedule.window(announced, holidays)
+    end = blocks.begin(sightings, window.end, schedule.nearest(announced, holidays)[1])
+    return blocks.between(sightings, blocks.begin(sightings, window.start, announced), end), end is not None
+
+
+def _listing(source: Source, announced: date, papers: Iterable[Paper], categories: Sequence[str]) -> Listing:
+    """New papers before cross-lists, each by identifier."""
+    items = [
+        Listed(paper, "new" if not categories or covers(categories, paper.primary_category) else "cross")
+        for paper in papers
+    ]
+    return Listing(announced, source, tuple(sorted(items, key=_order)))
+
+
+def _order(item: Listed) -> tuple[bool, blocks.Place]:
+    return item.announce_type != "new", blocks.place(item.paper.arxiv_id)
+
+
+def _joined(first: Listing, second: Listing) -> Listing:
+    """Two witnesses' listings as one: what either knows was announced."""
+    ids = {item.paper.arxiv_id for item in first.items}
+    more = [item for item in second.items if item.paper.arxiv_id not in ids]
+    items = sorted((*first.items, *more), key=_order)
+    if more:
+        log.warning("%d papers of %s are known to one of arXiv's interfaces only", len(more), first.announced)
+    return replace(first, items=tuple(items), doubt=None)
+
+
+def completed(edition: Edition, known: Callable[[Sequence[str]], Mapping[str, Paper]]) -> Edition:
+    """The edition with the metadata that the search did not give when the feed was read."""
+    bare = {entry.paper.arxiv_id: entry for entry in edition.entries if entry.paper.submitted is None}
+    if edition.source != "feed" or not bare:
+        return edition
+    from .sources.rss import complete, is_about_unknown
+
+    items = tuple(Listed(entry.paper, entry.announce_type) for entry in edition.entries)
+    had = {one.paper.arxiv_id: one.paper for one in items if one.paper.arxiv_id not in bare}
+    listing = complete(Listing(edition.announced, "feed", items), {**had, **known(list(bare))})
+    papers = {one.paper.arxiv_id: one.paper for one in listing.items}
+    entries = [entry.model_copy(update={"paper": papers[arxiv_id]}) for arxiv_id, entry in bare.items()]
+    notes = (*(note for note in edition.notes if not is_about_unknown(note)), *listing.notes)
+    return edition.with_entries(entries).model_copy(update={"notes": notes})
