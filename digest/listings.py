@@ -36,6 +36,8 @@ FROM_OAI = (
 FROM_SNAPSHOT = "This list comes from a snapshot of arXiv's metadata, by time of submission and by identifier."
 ENDS = "The snapshot has no later paper, so some of this date may be missing."
 UNSURE = "arXiv knew no later paper yet when this was collected, so some of this date may be missing."
+NEAR = 10  #: listings, the newest counted: a harvest of no more is a second witness for a single date
+QUARTER = 65  #: listings: a longer harvest is kept in memory for too long
 WORTH = 3  #: a harvest that covers more than so many listings for each one wanted costs more than it saves
 
 
@@ -179,9 +181,9 @@ class Arxiv:
             return self._from_feed(announced, rules.categories)
         witnesses = [lambda: self.api.listing(announced, rules.categories, rules.keywords)]
         if rules.categories and self._config.oai_address:
-            witnesses.insert(
-                0 if self._is_worth_a_harvest(announced) else 1, lambda: self._from_oai(announced, rules.categories)
-            )
+            together = announced in self._harvestable
+            if together or self._since(announced) <= NEAR:
+                witnesses.insert(0 if together else 1, lambda: self._from_oai(announced, rules.categories))
         return self._agreed(announced, witnesses)
 
     def _agreed(self, announced: date, witnesses: Sequence[Callable[[], Listing]]) -> Listing:
@@ -228,17 +230,20 @@ class Arxiv:
 
     # -------------------------------------------------------------------------------------- OAI-PMH
 
-    def _is_worth_a_harvest(self, announced: date) -> bool:
-        """Whether several dates are wanted, so near to today that a harvest up to now is not mostly about others."""
-        if announced not in self._days or len(self._days) < 2:
-            return False
-        newest = schedule.newest(self._clock(), self._config.arxiv.holidays)
-        span = schedule.between(min(self._days), newest, self._config.arxiv.holidays)
-        return len(span) <= WORTH * len(self._days)
+    def _since(self, announced: date) -> int:
+        """How many listings there are from a date to the newest."""
+        holidays = self._config.arxiv.holidays
+        return len(schedule.between(announced, schedule.newest(self._clock(), holidays), holidays))
+
+    @cached_property
+    def _harvestable(self) -> Sequence[date]:
+        """Those of the dates wanted that one harvest up to now serves without being mostly about others."""
+        days = [day for day in self._days if self._since(day) <= QUARTER]
+        return days if len(days) > 1 and self._since(min(days)) <= WORTH * len(days) else ()
 
     def _from_oai(self, announced: date, categories: Sequence[str]) -> Listing:
-        days = self._days if self._is_worth_a_harvest(announced) else (announced,)
-        harvest = self._harvested(min(days), tuple(categories))
+        days = self._harvestable
+        harvest = self._harvested(min(days) if announced in days else announced, tuple(categories))
         sightings = [
             blocks.Sighting(one.paper.arxiv_id, one.paper.submitted, one.changed)
             for one in harvest

@@ -571,6 +571,17 @@ def test_a_damaged_date_does_not_stand_in_the_way_of_the_others(weekly: Run, hom
     assert bad.read_text(encoding="utf-8") == "{"
 
 
+def test_a_damaged_date_is_no_sign_of_an_outage(weekly: Run, arxiv: Arxiv, home: Path) -> None:
+    """Behind it one failure of arXiv's is still the first one."""
+    bad = Store(home / "site").path(WEEK[17])
+    bad.parent.mkdir(parents=True)
+    bad.write_text("{", encoding="utf-8")
+    arxiv.lost = {WEEK[18]}
+
+    assert weekly("run", "--since", "2026-03-16").exit_code == 75
+    assert on_file(home) == [16, 17, 19, 20]
+
+
 def test_a_plain_run_names_the_dates_that_have_no_edition(weekly: Run) -> None:
     """With the command that mends it; who names a date is not told."""
     weekly("run", "--date", "2026-03-17")

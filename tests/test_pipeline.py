@@ -412,7 +412,8 @@ def test_no_gap_is_told_where_there_is_none(config: Config) -> None:
 
 def test_a_run_for_a_named_date_tells_of_no_gap(config: Config, tmp_path: Path) -> None:
     """Who names a date, or has files, asks for nothing else."""
-    Store(config.output).save(complete(date(2026, 3, 12)))
+    for day in (date(2025, 12, 22), date(2026, 3, 12)):
+        Store(config.output).save(complete(day))
     (tmp_path / "own.jsonl").write_text(A.model_dump_json(), encoding="utf-8")
 
     assert pipeline.run(config, Order(DAY), today).gaps == ()
@@ -654,7 +655,7 @@ def test_an_echo_writes_no_notes(two_days: Config, arxiv: Arxiv) -> None:
     echo = two_days.model_copy(update={"engine": two_days.engine.model_copy(update={"name": "echo"})})
     (again,) = next_day(echo).replacements
 
-    assert again.change == rewritten()
+    assert (again.change, len(again.replies)) == (rewritten(), 1)
 
 
 def test_a_replacement_that_no_edition_knows_is_only_listed(two_days: Config, arxiv: Arxiv, model: FakeEngine) -> None:
@@ -844,14 +845,16 @@ def test_no_table_is_asked_for_where_it_is_not_due(followed: Config, arxiv: Arxi
 
 
 @pytest.mark.usefixtures("old_program")
-def test_a_table_page_that_is_gone_is_written_again(site: Config, arxiv: Arxiv) -> None:
-    """Also beside an edition that holds no paper of the keyword."""
+def test_the_page_of_a_table_that_is_gone_or_old_is_written_again(site: Config, arxiv: Arxiv) -> None:
+    """Also beside an edition that holds no paper of the keyword; and when only the table has changed since."""
     arxiv.papers = [C, NEXT, OLD]
     site = asking(site, keywords=["gated attention"])
     assert ids(made(site)) == []
     (site.output / "keywords.md").unlink()
 
     assert pipeline.run(site, Order(DAY), later).written == ("keywords.md",)
+    arxiv.papers.append(submitted("2603.00200", abstract="Yet a gated attention.", moment=later()))
+    assert pipeline.run(site, Order(DAY), next_week).written == ("keywords.md", "notice.md")
 
 
 # ------------------------------------------------------------------------------------------ files in place of arXiv

@@ -299,6 +299,14 @@ def test_a_replacement_gets_another_card(
     assert store.path(OLD).read_bytes() == before
 
 
+def test_a_replacement_that_changed_nothing_gets_another_card_too(config: Config, store: Store) -> None:
+    """It has one, so it can have another, in its own edition alone if that is asked."""
+    put(store, NEW, replacements=(replaced(abstract=entry().paper.abstract, change=None),))
+
+    assert revision.regenerate(config, ID, clock, announced=NEW).announced == (NEW,)
+    assert tldr(held(store, NEW)) == "新的摘要甲更加清楚。"
+
+
 def test_undo_works_for_a_replacement(config: Config, store: Store) -> None:
     """The card that the regeneration replaced comes back, and back again."""
     put(store, NEW, replacements=(replaced(card=card(tldr="新版的卡片。")),))
@@ -428,10 +436,9 @@ def test_undo_brings_no_card_of_another_text_back(config: Config, store: Store) 
 
 
 def test_undo_of_a_first_version_is_not_held_up_by_the_second(config: Config, store: Store) -> None:
-    """A later edition has its cards among the earlier ones; that does not make them another text's."""
+    """A later edition has its card among the earlier ones; that does not make it another text's here, but there."""
     revision.regenerate(config, ID, clock, announced=OLD)
-    cards = (*of(store, OLD).earlier, of(store, OLD).card)
-    put(store, NEW, replacements=(replaced(card=card(tldr="新版的卡片。"), earlier=cards),))
+    put(store, NEW, replacements=(replaced(card=card(tldr="新版的卡片。"), earlier=of(store, OLD).earlier),))
 
     assert revision.undo(config, ID).announced == (OLD,)
     assert tldr(of(store, OLD)) == "旧的一天的卡片。"
