@@ -20,9 +20,10 @@ from . import __version__
 from .errors import EX_TEMPFAIL, ConfigError, DigestError, RecordError, SourceError
 
 if TYPE_CHECKING:
+    from .agenda import Order
     from .config import Config
     from .listings import Desk
-    from .pipeline import Order, Watch
+    from .pipeline import Watch
 
 log = logging.getLogger(__name__)
 
@@ -199,13 +200,13 @@ def terminated(*_: object) -> None:
 @options(ENGINE, SHARED)
 def run(**given: Any) -> None:
     """Collect a day's papers, summarize and render them: the main job."""
-    from . import pipeline
+    from . import agenda, pipeline
 
     exclusive(given, announced="--date", since="--since", sample="--sample")
     exclusive(given, papers="--papers", sample="--sample")
     config = configured(given)
-    order = pipeline.Order(given["announced"], given["papers"], given["sample"], given["refresh"])
-    days = pipeline.dates_of(config, order, now, given["since"])
+    order = agenda.Order(given["announced"], given["papers"], given["sample"], given["refresh"])
+    days = agenda.dates_of(config, order, now, given["since"])
     if not days:
         show(given, [], f"nothing is left to do since {given['since']}")
     orders = [replace(order, announced=day) for day in days]

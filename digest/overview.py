@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from . import history, listings, pipeline, prompts, report, schedule
+from . import agenda, history, listings, pipeline, prompts, report, schedule
 from .config import Config
 from .engines.cached import open_cache
 from .errors import RecordError
@@ -31,14 +31,14 @@ class Estimate:
 
 def estimate(
     config: Config,
-    order: pipeline.Order,
+    order: agenda.Order,
     desk: listings.Desk,
-    clock: pipeline.Clock,
+    clock: listings.Clock,
     watch: pipeline.Watch = pipeline.unwatched,
 ) -> Estimate:
     """What `run` would send, without sending or saving anything; arXiv is asked where it must be."""
-    day = pipeline.day_of(config, order, clock)
-    if pipeline.nothing_announced(config, order, day, clock):
+    day = agenda.day_of(config, order, clock)
+    if agenda.nothing_announced(config, order, day, clock):
         return Estimate(day, 0, 0, 0, 0, None, None)
     edition, replies = pipeline.collect(config, order, day, desk, watch)
     cards, notes = (
@@ -66,7 +66,7 @@ def _notes(config: Config, edition: Edition) -> Iterator[Request]:
         yield prompts.ask_change(prompt, before, entry.paper, model=model)
 
 
-def _misses(config: Config, asked: list[Request], clock: pipeline.Clock) -> list[Request]:
+def _misses(config: Config, asked: list[Request], clock: listings.Clock) -> list[Request]:
     if not (config.cache / "cache.db").exists():
         return asked
     with pipeline.cached_engine(config, clock) as cached:
@@ -90,7 +90,7 @@ class Status:
     gaps: tuple[date, ...] = ()  #: listing dates between the oldest edition and today that have none
 
 
-def status(config: Config, clock: pipeline.Clock) -> Status:
+def status(config: Config, clock: listings.Clock) -> Status:
     """What is on file, without network; a damaged edition is told of, not stumbled over."""
     editions, damaged = pipeline.readable(Store(config.output))
     with guarded(config.cache):
@@ -110,8 +110,8 @@ def status(config: Config, clock: pipeline.Clock) -> Status:
     )
 
 
-def _gaps(config: Config, clock: pipeline.Clock) -> tuple[date, ...]:
-    known = set(Store(config.output).dates()) - {pipeline.SAMPLE_DATE}
+def _gaps(config: Config, clock: listings.Clock) -> tuple[date, ...]:
+    known = set(Store(config.output).dates()) - {agenda.SAMPLE_DATE}
     if not known:
         return ()
     days = schedule.between(min(known), schedule.newest(clock(), config.arxiv.holidays), config.arxiv.holidays)

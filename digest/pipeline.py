@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from datetime import date
 
-from . import changes, history, listings, prompts, resources, schedule, selection, summary
+from . import changes, history, listings, prompts, resources, selection, summary
+from .agenda import Order, day_of, gaps, nothing_announced
 from .config import Config
 from .engines import Engine, open_engine
 from .engines.cached import CachedEngine, open_cache
 from .engines.recorded import RecordedEngine
 from .errors import ConfigError, EngineError, RecordError, SourceError
+from .listings import Clock
 from .models import Edition, Entry, KeywordTables, Page, Paper
 from .render import DAY_PAGES, KEYWORD_PAGES, WHOLE_PAGES, Look, open_formats
 from .store import Store
@@ -24,24 +25,10 @@ from .store import Store
 log = logging.getLogger(__name__)
 
 Watch = Callable[[str, int, int], None]  #: stage, done, of how many (0: not known)
-Clock = Callable[[], datetime]  #: UTC
-
-FIRST_DAY = date(1991, 8, 14)  #: arXiv's first paper
-SAMPLE_DATE = date(2026, 1, 4)  #: of the sample day; a Sunday, so that it is never mistaken for a listing
 
 
 def unwatched(stage: str, done: int, total: int) -> None:
     """Watch nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Which announcement a run is about, and where its papers come from."""
-
-    announced: date | None = None  #: None: the newest
-    papers: Path | None = None  #: a JSON Lines file in place of arXiv
-    sample: bool = False  #: the sample day in place of arXiv
-    refresh: bool = False  #: ask arXiv again for what a saved edition holds already
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,74 +103,9 @@ def open_desk(config: Config, order: Order, clock: Clock, days: Sequence[date] |
     return listings.Arxiv(config, clock, days or (), fresh=order.refresh)
 
 
-def gaps(config: Config, order: Order, day: date) -> tuple[date, ...]:
-    """The listing dates without an edition between the last one and the newest; where a date was named, none."""
-    if order.announced or order.papers or order.sample:
-        return ()
-    known = [one for one in Store(config.output).dates() if one < day and one != SAMPLE_DATE]
-    if not known:
-        return ()
-    return tuple(one for one in schedule.between(max(known), day, config.arxiv.holidays) if one not in (known[0], day))
-
-
-def dates_of(config: Config, order: Order, clock: Clock, first: date | None = None) -> tuple[date | None, ...]:
-    """
-    The announcement dates that a call is about, oldest first.
-
-    With `first`, those from it to the newest that have no edition, or one that lacks what is asked for; of files that
-    name their dates, all of these. None is the newest, or what the sample has.
-    """
-    named = listings.Files(order.papers, config.arxiv.holidays).dates() if order.papers else None
-    if named is not None and not order.announced:
-        return tuple(day for day in named if first is None or day >= first)
-    if first is None:
-        return (order.announced,)
-    newest = schedule.newest(clock(), config.arxiv.holidays)
-    days = schedule.between(max(first, FIRST_DAY), newest, config.arxiv.holidays)
-    return tuple(day for day in days if not _complete(config, Store(config.output), day))
-
-
-def _complete(config: Config, store: Store, day: date) -> bool:
-    try:
-        edition = store.load(day)
-    except RecordError:
-        return False  # its run says what is wrong
-    if edition is None or selection.missing_rules(config.rules, edition) is not None:
-        return False
-    edition = selection.arrange(edition, config.rules) if edition.excluded else edition  # its rule may be gone
-    return not edition.count("pending") and not history.to_summarize(edition)
-
-
 def model_of(config: Config) -> str:
     """The model to ask for; an engine without one must not answer in the name of another's."""
     return "echo" if config.engine.name == "echo" else config.engine.model
-
-
-def day_of(config: Config, order: Order, clock: Clock) -> date:
-    """The announcement date that an order is about."""
-    if order.sample:
-        return SAMPLE_DATE
-    if order.papers and not order.announced:
-        raise ConfigError("--papers needs --date: the announcement date its papers stand under")
-    return order.announced or schedule.newest(clock(), config.arxiv.holidays)
-
-
-def nothing_announced(config: Config, order: Order, day: date, clock: Clock) -> str | None:
-    """Why arXiv has no listing of `day`, or None."""
-    if order.sample or order.papers:
-        return None
-    newest = schedule.newest(clock(), config.arxiv.holidays)
-    if not FIRST_DAY <= day <= newest + timedelta(days=3650):
-        raise ConfigError(f"{day} is no date of a listing", hint=f"from {FIRST_DAY} on; the newest is {newest}")
-    if not schedule.is_listing_day(day, config.arxiv.holidays):
-        before, after = schedule.nearest(day, config.arxiv.holidays)
-        return f"arXiv has no listing of {day:%A}, {day}; the ones around it are {before} and {after}"
-    if day > newest:
-        raise SourceError(
-            f"the listing of {day} is not out yet; the newest is {newest}",
-            hint=f"run this again after midnight US Eastern of {day}",
-        )
-    return None
 
 
 # ------------------------------------------------------------------------------------------ collect and arrange

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import count
 
-from . import history, pipeline, prompts, summary
+from . import history, listings, pipeline, prompts, summary
 from .config import Config
 from .errors import ConfigError, EngineError
 from .models import Edition, Entry
@@ -31,7 +31,7 @@ class Revision:
 def regenerate(
     config: Config,
     arxiv_id: str,
-    clock: pipeline.Clock,
+    clock: listings.Clock,
     *,
     announced: date | None = None,
     hint: str | None = None,
@@ -107,7 +107,7 @@ def swapped(entry: Entry) -> Entry:
     return entry.model_copy(update={"card": entry.earlier[-1], "earlier": (*entry.earlier[:-1], *had), "problems": ()})
 
 
-def _asked(config: Config, before: Entry, clock: pipeline.Clock, hint: str | None) -> tuple[Entry, int]:
+def _asked(config: Config, before: Entry, clock: listings.Clock, hint: str | None) -> tuple[Entry, int]:
     """The entry after a new asking, and how many requests that took."""
     prompt, model = pipeline.read_prompt(config), pipeline.model_of(config)
     with pipeline.cached_engine(config, clock) as cached:

@@ -226,21 +226,24 @@ def _version(entry: Entry) -> str:
 def card(entry: Entry, edition: Edition) -> str:
     """One card, or the abstract with the reason why there is none."""
     paper = entry.paper
+    state = "excluded" if entry.excluded_by else entry.state
     lines = [
-        f"{paper.arxiv_id}v{paper.version} · {' '.join(paper.categories)} · {edition.announced} · {entry.state}",
+        f"{paper.arxiv_id}v{paper.version} · {' '.join(paper.categories)} · {edition.announced} · {state}",
         paper.title,
         ", ".join(paper.authors),
     ]
     lines += [paper.comment] if paper.comment else []
     lines += _place(entry)
-    lines += [f"{MARKS['flagged']} {problem}" for problem in entry.problems]
+    lines += [f"{MARKS['flagged']} {problem}" for problem in entry.problems if not entry.excluded_by]
     if entry.card:
         lines += ["", *(f"{LABELS[name]}: {getattr(entry.card, name)}" for name in FIELDS)]
     return "\n".join([*lines, "", f"Abstract: {paper.abstract}", f"https://arxiv.org/abs/{paper.arxiv_id}"])
 
 
 def _place(entry: Entry) -> Iterator[str]:
-    """Yield why a paper stands in the edition, and what it has to do with earlier ones."""
+    """Yield why a paper stands in the edition, or what keeps it out, and what it has to do with earlier ones."""
+    if entry.excluded_by:
+        yield f"kept out by {entry.excluded_by!r}"
     if entry.why:
         yield "why: " + ", ".join(map(_reason, entry.why))
     if entry.first_announced:

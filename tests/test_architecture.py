@@ -43,12 +43,13 @@ LAYER = {
     "changes": 8,
     "config": 8,
     "listings": 9,
-    "pipeline": 10,
-    "overview": 11,
-    "revision": 11,
-    "terminal": 12,
-    "cli": 13,
-    "__main__": 14,
+    "agenda": 10,
+    "pipeline": 11,
+    "overview": 12,
+    "revision": 12,
+    "terminal": 13,
+    "cli": 14,
+    "__main__": 15,
 }
 #: modules that a family shares: its own floor
 FLOORS = {

@@ -106,6 +106,24 @@ def test_a_paper_whose_time_does_not_fit_its_identifier_moves_no_border() -> Non
     assert told([*listing(THURSDAY, 5000), odd, *two], FRIDAY) == ids(two)
 
 
+def test_a_paper_far_below_the_others_of_its_time_moves_no_border() -> None:
+    """The first one after the freeze, if its time could be trusted: in an hour nobody gives five thousand numbers."""
+    odd = Sighting("2603.00010", schedule.window(FRIDAY).start + MINUTE)
+    two = listing(FRIDAY, 5400, held=(timedelta(days=3), HOUR))
+
+    assert told([*listing(THURSDAY, 5000), odd, *two], FRIDAY) == ids(two)
+
+
+def test_papers_a_little_out_of_order_are_no_border() -> None:
+    """The times fall furthest where papers of days ago follow."""
+    one, two = listing(THURSDAY, 5000), listing(FRIDAY, 5400, held=(timedelta(days=3), HOUR))
+    swapped = [Sighting(one[-9].arxiv_id, one[-10].submitted), Sighting(one[-10].arxiv_id, one[-9].submitted)]
+    everything = [*one[:-10], *swapped, *one[-8:], *two]
+
+    assert told(everything, THURSDAY) == ids(one)
+    assert told(everything, FRIDAY) == ids(two)
+
+
 def test_a_later_change_tells_nothing() -> None:
     """A replacement moves the day of the change; the fall of the times still stands."""
     one = [Sighting(each.arxiv_id, each.submitted, FRIDAY) for each in listing(THURSDAY, 5000)]

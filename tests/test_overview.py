@@ -10,10 +10,10 @@ import pytest
 from fakes import GOOD, FakeEngine, completion, edition, entry, origin, paper, reply
 from pytest_httpserver import HTTPServer
 
-from digest import overview, pipeline, prompts, report
+from digest import agenda, overview, pipeline, prompts, report
+from digest.agenda import Order
 from digest.config import Arxiv, Config, EngineSettings, Price
 from digest.models import Entry, Paper
-from digest.pipeline import Order
 from digest.store import Store
 
 DAY = date(2026, 3, 17)
@@ -216,7 +216,7 @@ def test_status_lists_missing_cards_and_what_was_paid(config: Config) -> None:
 def test_status_tells_of_listings_without_edition(config: Config) -> None:
     """From the oldest edition to the newest listing of all; weekends and the sample do not count."""
     store = Store(config.output)
-    store.save(edition(entry(), announced=pipeline.SAMPLE_DATE, source="sample"))
+    store.save(edition(entry(), announced=agenda.SAMPLE_DATE, source="sample"))
     assert overview.status(config, clock).gaps == ()
 
     for day in (12, 16, 18):

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from loopback import DAY, NEXT, SUBMITTED, A, Arxiv, B, C, compile_once, submitted
 from pytest_httpserver import HTTPServer
 
+from digest import agenda, listings, pipeline, report, selection
 from digest import config as configs
-from digest import pipeline, report, selection
+from digest.agenda import Order
 from digest.config import Config
 from digest.errors import BusyError, ConfigError, EngineError, RecordError, SourceError
 from digest.identifiers import covers
 from digest.models import AnnounceType, Answer, Change, Edition, Entry, Listed, Listing, Paper, Request
-from digest.pipeline import Order
 from digest.selection import Rule, Rules, carried, missing_rules
 from digest.store import Store
 
@@ -77,10 +77,10 @@ def asking(config: Config, *categories: str, keywords: Iterable[str] = ()) -> Co
     return config.model_copy(update={"categories": categories}).with_keywords(keywords)
 
 
-def made(config: Config, clock: pipeline.Clock = later, order: Order = Order(DAY)) -> Edition:  # noqa: B008
+def made(config: Config, clock: listings.Clock = later, order: Order = Order(DAY)) -> Edition:  # noqa: B008
     """The edition of a run, as it is on file."""
     pipeline.run(config, order, clock)
-    return on_file(config, pipeline.SAMPLE_DATE if order.sample else DAY)
+    return on_file(config, agenda.SAMPLE_DATE if order.sample else DAY)
 
 
 def on_file(config: Config, day: date = DAY) -> Edition:
@@ -316,11 +316,11 @@ def test_an_invented_day_is_no_beginning_of_a_real_one(config: Config) -> None:
 def test_a_file_of_the_samples_date_does_not_take_the_sample_in(config: Config, tmp_path: Path) -> None:
     """Papers of one's own under the sample's date stand alone."""
     made(config, later, Order(sample=True))
-    row = A.model_dump(mode="json") | {"announced": pipeline.SAMPLE_DATE.isoformat()}
+    row = A.model_dump(mode="json") | {"announced": agenda.SAMPLE_DATE.isoformat()}
     (tmp_path / "own.jsonl").write_text(json.dumps(row), encoding="utf-8")
-    pipeline.run(config, Order(pipeline.SAMPLE_DATE, papers=tmp_path / "own.jsonl"), later)
+    pipeline.run(config, Order(agenda.SAMPLE_DATE, papers=tmp_path / "own.jsonl"), later)
 
-    assert ids(on_file(config, pipeline.SAMPLE_DATE)) == [A.arxiv_id]
+    assert ids(on_file(config, agenda.SAMPLE_DATE)) == [A.arxiv_id]
 
 
 def test_the_sample_is_the_whole_sample_again(config: Config, arxiv: Arxiv) -> None:
@@ -351,7 +351,7 @@ def test_since_takes_the_listing_days_that_lack_something(config: Config) -> Non
     store.save(complete(days[18]))
     store.path(days[18]).write_text("{", encoding="utf-8")
 
-    found = pipeline.dates_of(config, Order(), later, days[10])
+    found = agenda.dates_of(config, Order(), later, days[10])
     assert found == tuple(days[n] for n in (11, 12, 17, 18, 19))
 
 
@@ -361,8 +361,8 @@ def test_since_asks_for_keywords_too_where_there_is_no_category(config: Config) 
     first = date(2026, 3, 20)
 
     same, other = (asking(config, keywords=[phrase]) for phrase in ("gated attention", "medical images"))
-    assert pipeline.dates_of(same, Order(), later, first) == ()
-    assert pipeline.dates_of(other, Order(), later, first) == (first,)
+    assert agenda.dates_of(same, Order(), later, first) == ()
+    assert agenda.dates_of(other, Order(), later, first) == (first,)
 
 
 def test_since_takes_a_date_whose_replacement_waits_for_a_card(config: Config) -> None:
@@ -372,7 +372,7 @@ def test_since_takes_a_date_whose_replacement_waits_for_a_card(config: Config) -
     for day, one in ((19, waiting), (20, listed_only)):
         Store(config.output).save(complete(date(2026, 3, day), replacements=(one,)))
 
-    assert pipeline.dates_of(config, Order(), later, date(2026, 3, 19)) == (date(2026, 3, 19),)
+    assert agenda.dates_of(config, Order(), later, date(2026, 3, 19)) == (date(2026, 3, 19),)
 
 
 def test_since_takes_a_date_whose_kept_out_papers_come_back(config: Config) -> None:
@@ -381,14 +381,14 @@ def test_since_takes_a_date_whose_kept_out_papers_come_back(config: Config) -> N
     Store(config.output).save(complete(date(2026, 3, 20), excluded=(out,)))
     first = date(2026, 3, 20)
 
-    assert pipeline.dates_of(ruled(config, exclude=("gated",)), Order(), later, first) == ()
-    assert pipeline.dates_of(config, Order(), later, first) == (first,)
+    assert agenda.dates_of(ruled(config, exclude=("gated",)), Order(), later, first) == ()
+    assert agenda.dates_of(config, Order(), later, first) == (first,)
 
 
 def test_without_since_a_call_is_about_one_date(config: Config) -> None:
     """The one that is named, else the newest, which is found out when it runs."""
-    assert pipeline.dates_of(config, Order(), later) == (None,)
-    assert pipeline.dates_of(config, Order(DAY), later) == (DAY,)
+    assert agenda.dates_of(config, Order(), later) == (None,)
+    assert agenda.dates_of(config, Order(DAY), later) == (DAY,)
 
 
 def test_a_run_for_the_newest_tells_of_listings_in_between(config: Config) -> None:
@@ -396,14 +396,14 @@ def test_a_run_for_the_newest_tells_of_listings_in_between(config: Config) -> No
     store = Store(config.output)
     for day in (date(2026, 3, 9), date(2026, 3, 12)):
         store.save(complete(day))
-    store.save(complete(pipeline.SAMPLE_DATE, source="sample"))
+    store.save(complete(agenda.SAMPLE_DATE, source="sample"))
 
     assert pipeline.run(config, Order(), today).gaps == (date(2026, 3, 13), date(2026, 3, 16))
 
 
 def test_no_gap_is_told_where_there_is_none(config: Config) -> None:
     """The first edition of all, beside the sample, and the one right after the last."""
-    Store(config.output).save(complete(pipeline.SAMPLE_DATE, source="sample"))
+    Store(config.output).save(complete(agenda.SAMPLE_DATE, source="sample"))
     assert pipeline.run(config, Order(), today).gaps == ()
 
     Store(config.output).save(complete(date(2026, 3, 16)))
@@ -881,10 +881,10 @@ def test_a_folder_names_its_dates(config: Config, tmp_path: Path) -> None:
     days = [date(2026, 3, n) for n in (12, 13, 16)]
     order = Order(papers=archived(tmp_path / "old", *days))
 
-    assert pipeline.dates_of(config, order, later) == tuple(days)
-    assert pipeline.dates_of(config, order, later, days[1]) == tuple(days[1:])
-    assert pipeline.dates_of(config, order, later, date(2026, 3, 17)) == ()
-    assert pipeline.dates_of(config, replace(order, announced=days[0]), later) == (days[0],)
+    assert agenda.dates_of(config, order, later) == tuple(days)
+    assert agenda.dates_of(config, order, later, days[1]) == tuple(days[1:])
+    assert agenda.dates_of(config, order, later, date(2026, 3, 17)) == ()
+    assert agenda.dates_of(config, replace(order, announced=days[0]), later) == (days[0],)
 
 
 def test_a_file_without_dates_is_about_one(config: Config, tmp_path: Path) -> None:
@@ -892,7 +892,7 @@ def test_a_file_without_dates_is_about_one(config: Config, tmp_path: Path) -> No
     (tmp_path / "own.jsonl").write_text(A.model_dump_json(), encoding="utf-8")
     order = Order(papers=tmp_path / "own.jsonl")
 
-    assert pipeline.dates_of(config, order, later) == (None,)
+    assert agenda.dates_of(config, order, later) == (None,)
     with pytest.raises(ConfigError, match="--papers needs --date"):
         pipeline.run(config, order, later)
 
@@ -1222,9 +1222,9 @@ def announced(papers: Iterable[tuple[Paper, bool]], categories: tuple[str, ...])
 
 def test_the_sample_takes_no_papers_of_a_file_in(config: Config, tmp_path: Path) -> None:
     """Papers of one's own under the sample's date are no part of the sample."""
-    row = A.model_dump(mode="json") | {"announced": pipeline.SAMPLE_DATE.isoformat()}
+    row = A.model_dump(mode="json") | {"announced": agenda.SAMPLE_DATE.isoformat()}
     (tmp_path / "own.jsonl").write_text(json.dumps(row), encoding="utf-8")
-    pipeline.run(config, Order(pipeline.SAMPLE_DATE, papers=tmp_path / "own.jsonl"), later)
+    pipeline.run(config, Order(agenda.SAMPLE_DATE, papers=tmp_path / "own.jsonl"), later)
 
     assert A.arxiv_id not in ids(made(config, later, Order(sample=True)))
 

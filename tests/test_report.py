@@ -267,3 +267,14 @@ def test_a_card_says_why_it_is_there_and_what_came_before() -> None:
     ]
     same = one.model_copy(update={"change": CHANGE.model_copy(update={"title_changed": False})})
     assert "neither title nor abstract changed" in terminal.card(same, edition(one))
+
+
+def test_a_paper_that_is_kept_out_is_shown_with_its_rule() -> None:
+    """Not as one that waits for its card."""
+    out = entry(card=None, problems=("not summarized yet",), excluded_by="exclude: survey")
+
+    text = terminal.card(out, edition(excluded=(out,)))
+
+    assert "· excluded" in text
+    assert "kept out by 'exclude: survey'" in text
+    assert "not summarized" not in text
