@@ -92,7 +92,7 @@ def begin(sightings: Iterable[Sighting], freeze: datetime, announced: date) -> P
     Where the first listing after a freeze begins; None where no paper submitted after it is known.
 
     Below the first of those papers stand the ones held back, then the end of the listing before. The border is where
-    the times fall furthest. Where they don't fall at all, all of these papers are of one kind: held back, if they
+    the times fall from their latest. Where they don't fall at all, all of these papers are of one kind: held back, if they
     span more time than so few identifiers do in a listing.
 
     Args:
@@ -126,7 +126,7 @@ def begin(sightings: Iterable[Sighting], freeze: datetime, announced: date) -> P
 def _border(region: Sequence[Sighting], first: int, top: Sighting, announced: date) -> int:
     """The index in `region` where the listing of `top` begins, `first` or later; its length: at `top` itself."""
     falls = [
-        (region[n - 1].submitted - region[n].submitted, n)
+        (region[n - 1].submitted, n)
         for n in range(max(first, 1), len(region))
         if region[n - 1].submitted > region[n].submitted
     ]

@@ -291,12 +291,12 @@ class Arxiv:
 
     def _table(self, rule: Rule, saved: KeywordTable | None, limit: int) -> KeywordTable:
         query = _query(rule)
-        had = saved.papers if saved and saved.query == query else ()
-        known = {(paper.arxiv_id, paper.version) for paper in had} if len(had) >= limit else set()
+        had = saved.papers if saved and saved.query == query and saved.limit >= limit else ()
+        known = {(paper.arxiv_id, paper.version) for paper in had}
         fresh = self.api.newest(query, limit, known)
         ids = {paper.arxiv_id for paper in fresh}
-        papers = [*fresh, *(paper for paper in had if known and paper.arxiv_id not in ids)]
-        return KeywordTable(title=rule.title, query=query, papers=tuple(papers[:limit]))
+        papers = [*fresh, *(paper for paper in had if paper.arxiv_id not in ids)]
+        return KeywordTable(title=rule.title, query=query, limit=limit, papers=tuple(papers[:limit]))
 
 
 def _query(rule: Rule) -> str:
@@ -306,11 +306,10 @@ def _query(rule: Rule) -> str:
 
 
 def _same(old: Mapping[str, KeywordTable], rules: Rules, limits: Mapping[str, int]) -> bool:
-    """Whether the saved tables are those asked for, each no longer than it may be."""
-    return list(old) == [rule.title for rule in rules.sections] and all(
-        old[rule.title].query == _query(rule) and len(old[rule.title].papers) <= limits[rule.title]
-        for rule in rules.sections
-    )
+    """Whether the saved tables are those asked for."""
+    return [(title, one.query, one.limit) for title, one in old.items()] == [
+        (rule.title, _query(rule), limits[rule.title]) for rule in rules.sections
+    ]
 
 
 def _block(announced: date, sightings: Sequence[blocks.Sighting], holidays: Sequence[date]) -> tuple[set[str], bool]:

@@ -195,6 +195,7 @@ class KeywordTable(Record):
 
     title: str  #: of the section
     query: str  #: as it was put to arXiv: another one starts the table anew
+    limit: Annotated[int, Field(ge=1)]  #: papers at most, as asked for
     papers: tuple[Paper, ...]  #: by time of update, newest first
 
 

@@ -124,6 +124,25 @@ def test_papers_a_little_out_of_order_are_no_border() -> None:
     assert told(everything, FRIDAY) == ids(two)
 
 
+def test_short_listings_are_told_apart() -> None:
+    """As of twenty years ago: the borders of several lie within reach."""
+    one = listing(WEDNESDAY, 5000, held=(timedelta(days=9),), regular=80)
+    two = listing(THURSDAY, 5081, held=(timedelta(days=2), HOUR), regular=80)
+    three = listing(FRIDAY, 5163, held=(timedelta(days=1), timedelta(minutes=40)), regular=80)
+
+    assert told([*one, *two, *three], FRIDAY) == ids(three)
+    assert told([*one, *two, *three], THURSDAY) == ids(two)
+
+
+def test_one_old_paper_out_of_place_moves_no_border() -> None:
+    """The times fall further there than where the next listing begins, but not from so late."""
+    odd = Sighting("2603.05350", schedule.window(THURSDAY).start - timedelta(days=30))
+    one = [each for each in listing(THURSDAY, 5000) if each.arxiv_id != odd.arxiv_id]
+    two = listing(FRIDAY, 5400, held=(timedelta(days=3), HOUR))
+
+    assert told([*one, odd, *two], FRIDAY) == ids(two)
+
+
 def test_a_later_change_tells_nothing() -> None:
     """A replacement moves the day of the change; the fall of the times still stands."""
     one = [Sighting(each.arxiv_id, each.submitted, FRIDAY) for each in listing(THURSDAY, 5000)]

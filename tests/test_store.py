@@ -207,7 +207,8 @@ def test_before_looks_at_many_editions_in_a_moment(store: Store) -> None:
 # ------------------------------------------------------------------------------------------ keyword tables
 
 TABLES = KeywordTables(
-    updated=DAY, tables=(KeywordTable(title="Gates", query='(ti:"gate")', papers=(paper(), paper("2603.00002"))),)
+    updated=DAY,
+    tables=(KeywordTable(title="Gates", query='(ti:"gate")', limit=100, papers=(paper(), paper("2603.00002"))),),
 )
 
 

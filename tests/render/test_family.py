@@ -9,7 +9,8 @@ from digest.render import Look, open_formats
 from render.samples import earlier, hostile, ordinary
 
 TABLES = KeywordTables(
-    updated=date(2026, 3, 18), tables=(KeywordTable(title="Video Understanding", query="q", papers=(paper(),)),)
+    updated=date(2026, 3, 18),
+    tables=(KeywordTable(title="Video Understanding", query="q", limit=100, papers=(paper(),)),),
 )
 
 

@@ -32,7 +32,7 @@ def pages(*editions: Edition, tables: Tables = TABLES, over_all_time: KeywordTab
 
 def searched(*papers: Paper, title: str = "Foo") -> KeywordTables:
     """One table of arXiv's own search, last asked the day after the editions."""
-    table = KeywordTable(title=title, query="q", papers=papers)
+    table = KeywordTable(title=title, query="q", limit=100, papers=papers)
     return KeywordTables(updated=date(2026, 3, 18), tables=(table,))
 
 
