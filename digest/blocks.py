@@ -92,8 +92,8 @@ def begin(sightings: Iterable[Sighting], freeze: datetime, announced: date) -> P
     Where the first listing after a freeze begins; None where no paper submitted after it is known.
 
     Below the first of those papers stand the ones held back, then the end of the listing before. The border is where
-    the times fall from their latest. Where they don't fall at all, all of these papers are of one kind: held back, if they
-    span more time than so few identifiers do in a listing.
+    the times fall from their latest. Where they don't fall at all, all of these papers are of one kind: held back,
+    if they span more time than so few identifiers do in a listing.
 
     Args:
         sightings: In any order; those that matter have the identifiers just below the first one after the freeze.

@@ -222,21 +222,25 @@ def run(**given: Any) -> None:
 
 def run_all(config: "Config", orders: "Sequence[Order]", desk: "Desk", given: dict[str, Any]) -> int:
     """Run for each date; one that fails does not stand in the way of the others. How many cards are missing."""
-    missing, failed, in_a_row = 0, [], 0
+    from .listings import NotHeldError
+
+    missing, in_a_row = 0, 0
+    failed: list[DigestError] = []
+    lacking: list[DigestError] = []
     for order in orders:
         try:
             missing += run_one(config, order, desk, given)
             in_a_row = 0
-        except (RecordError, SourceError) as error:
+        except (NotHeldError, RecordError, SourceError) as error:
             if len(orders) == 1:
                 raise
             in_a_row += isinstance(error, SourceError)
-            failed.append(error)
+            (lacking if isinstance(error, NotHeldError) else failed).append(error)
             log.error("%s: %s", order.announced, error)  # noqa: TRY400
             if in_a_row == OUTAGE:
                 break
-    if failed:
-        raise failed[-1]
+    if failed or (lacking and len(lacking) == len(orders)):  # files that lack some of the dates are no failure
+        raise (failed or lacking)[-1]
     return missing
 
 
@@ -351,8 +355,16 @@ def configured(given: dict[str, Any]) -> "Config":
     logging.getLogger("digest").setLevel(level)
     settings: dict[str, Any] = {key: os.environ[name] for name, key in VARIABLES.items() if os.environ.get(name)}
     settings |= {KEYS[name]: given[name] for name in KEYS if given.get(name) not in (None, (), "")}
-    config = load(given["config_file"], settings, os.environ)
+    config = load(given["config_file"], settings, {"HOME": home()} | os.environ)
     return config.with_keywords(given.get("keywords", ()))
+
+
+def home() -> str:
+    """The user's home, also where a service manager names none; empty if there is none."""
+    try:
+        return str(Path.home())
+    except RuntimeError:
+        return ""
 
 
 def now() -> datetime:

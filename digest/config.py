@@ -134,6 +134,13 @@ class SectionSettings(Part):
         return self.keywords or (() if self.authors else (self.title,))
 
 
+def _titled_apart(sections: tuple[SectionSettings, ...]) -> tuple[SectionSettings, ...]:
+    titles = [one.title for one in sections]
+    if twice := next((title for title in titles if titles.count(title) > 1), None):
+        raise ValueError(f"two sections are titled {twice!r}; each needs a title of its own")
+    return sections
+
+
 class Config(Part):
     """Everything a command needs to know, read once."""
 
@@ -146,7 +153,7 @@ class Config(Part):
     cache: Folder = Path("cache")
     arxiv: Arxiv = Arxiv()
     engine: EngineSettings = EngineSettings()
-    section: tuple[SectionSettings, ...] = ()
+    section: Annotated[tuple[SectionSettings, ...], AfterValidator(_titled_apart)] = ()
     file: Path | None = None  #: the one that was read
     home: Path = Path()  #: where a user's prompts/ and templates/ are looked for: beside the config file
     shared: Path | None = None  #: where all processes of this user wait for their turn at arXiv; None: each for itself
@@ -227,14 +234,17 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
         if reserved in table:
             raise ConfigError(f"{path}: {reserved}: unknown key", hint="keys stay in the environment")
     for name in ("output", "cache"):
-        if isinstance(table.get(name), str):  # beside the file that names it, wherever the command runs
+        if table.get(name) == "":
+            del table[name]  # as an empty variable: not set
+        elif isinstance(table.get(name), str):  # beside the file that names it, wherever the command runs
             table[name] = str(path.parent / _expanded(table[name]))
     _set(table, given)
     table |= {"home": path.parent, "file": path if path.exists() else None}
     config = _validated(table, str(path), given)
     key = environment.get(config.engine.api_key_env, "").strip()
     home = environment.get("HOME") or environment.get("USERPROFILE")
-    shared = turns.default_folder(environment, Path(home)) if home else None
+    is_told = Path(environment.get("XDG_CACHE_HOME", "")).is_absolute()
+    shared = turns.default_folder(environment, Path(home or "/")) if home or is_told else None
     return config.model_copy(update={"api_key": SecretStr(key) if key else None, "shared": shared})
 
 
@@ -277,7 +287,7 @@ def _validated(table: Mapping[str, Any], file: str, given: Mapping[str, Any]) ->
 
 _REASONS = {
     "extra_forbidden": "unknown key",
-    "tuple_type": 'a list is meant, such as ["cs.CV"]',
+    "tuple_type": 'a list is meant, in brackets: ["…", "…"]',
     "model_type": "a table is meant",
     "missing": "is missing",
 }

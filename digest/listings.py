@@ -4,9 +4,9 @@ Asks the feed while it is out, else the search and OAI-PMH, or reads files; judg
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -39,6 +39,10 @@ UNSURE = "arXiv knew no later paper yet when this was collected, so some of this
 NEAR = 10  #: listings, the newest counted: a harvest of no more is a second witness for a single date
 QUARTER = 65  #: listings: a longer harvest is kept in memory for too long
 WORTH = 3  #: a harvest that covers more than so many listings for each one wanted costs more than it saves
+
+
+class NotHeldError(ConfigError):
+    """The files don't hold a date: of several, the others are not concerned."""
 
 
 class Desk(Protocol):
@@ -111,7 +115,7 @@ class Files:
             return listing
         fact = f"no paper of {announced} in the categories asked for"
         if not may_be_empty:
-            raise ConfigError(f"{self._path}: {fact}", hint="check --date")
+            raise NotHeldError(f"{self._path}: {fact}", hint="check --date")
         return replace(listing, notes=listing.notes or (f"{self._path.name} has {fact}.",))
 
     def _from_snapshot(self, snapshot: "Snapshot", announced: date, categories: Sequence[str]) -> Listing:
@@ -182,7 +186,7 @@ class Arxiv:
         witnesses = [lambda: self.api.listing(announced, rules.categories, rules.keywords)]
         if rules.categories and self._config.oai_address:
             together = announced in self._harvestable
-            if together or self._since(announced) <= NEAR:
+            if together or announced in self._recent[-NEAR:]:
                 witnesses.insert(0 if together else 1, lambda: self._from_oai(announced, rules.categories))
         return self._agreed(announced, witnesses)
 
@@ -230,16 +234,19 @@ class Arxiv:
 
     # -------------------------------------------------------------------------------------- OAI-PMH
 
-    def _since(self, announced: date) -> int:
-        """How many listings there are from a date to the newest."""
+    @cached_property
+    def _recent(self) -> Sequence[date]:
+        """The newest listing dates, oldest first."""
         holidays = self._config.arxiv.holidays
-        return len(schedule.between(announced, schedule.newest(self._clock(), holidays), holidays))
+        newest = schedule.newest(self._clock(), holidays)
+        return schedule.between(newest - timedelta(days=2 * QUARTER), newest, holidays)[-QUARTER:]
 
     @cached_property
-    def _harvestable(self) -> Sequence[date]:
+    def _harvestable(self) -> Collection[date]:
         """Those of the dates wanted that one harvest up to now serves without being mostly about others."""
-        days = [day for day in self._days if self._since(day) <= QUARTER]
-        return days if len(days) > 1 and self._since(min(days)) <= WORTH * len(days) else ()
+        days = set(self._days) & set(self._recent)
+        span = [day for day in self._recent if days and day >= min(days)]
+        return days if len(days) > 1 and len(span) <= WORTH * len(days) else ()
 
     def _from_oai(self, announced: date, categories: Sequence[str]) -> Listing:
         days = self._harvestable
@@ -258,7 +265,7 @@ class Arxiv:
                 f"arXiv's OAI-PMH has nothing for {announced} yet, nor anything newer", hint="try again in some hours"
             )
         log.info("oai %s: %d papers", announced, len(listing.items))
-        return replace(listing, notes=(FROM_OAI,), doubt=None if is_whole else UNSURE)
+        return replace(listing, notes=(FROM_OAI,), doubt=None if is_whole and listing.items else UNSURE)
 
     def _harvested(self, first: date, categories: tuple[str, ...]) -> "list[Harvested]":
         """Everything that changed since the listing before a date: all that was announced since is among it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from . import agenda, history, listings, pipeline, prompts, report, schedule
 from .config import Config
 from .engines.cached import open_cache
-from .errors import RecordError
+from .errors import ConfigError, DigestError, RecordError
 from .models import Edition, Entry, Request
 from .store import Store, guarded
 
@@ -86,15 +86,21 @@ class Status:
     cache: Path
     cache_bytes: int
     replies: int  #: in the cache
-    damaged: tuple[RecordError, ...]
+    damaged: tuple[DigestError, ...]
     gaps: tuple[date, ...] = ()  #: listing dates between the oldest edition and today that have none
 
 
 def status(config: Config, clock: listings.Clock) -> Status:
     """What is on file, without network; a damaged edition is told of, not stumbled over."""
-    editions, damaged = pipeline.readable(Store(config.output))
+    editions, unreadable = pipeline.readable(Store(config.output))
+    damaged: list[DigestError] = [*unreadable]
     with guarded(config.cache):
         files = [path for path in config.cache.glob("cache.db*") if path.is_file()]
+    replies = 0
+    try:
+        replies = _reply_count(config.cache) if files else 0
+    except (ConfigError, RecordError) as error:
+        damaged.append(error)
     return Status(
         editions=tuple(report.ledger(edition) for edition in editions),
         missing=tuple((edition.announced, entry) for edition in editions for entry in report.missing(edition)),
@@ -104,7 +110,7 @@ def status(config: Config, clock: listings.Clock) -> Status:
         currency=config.engine.price.currency if config.engine.price else None,
         cache=config.cache,
         cache_bytes=sum(path.stat().st_size for path in files),
-        replies=_reply_count(config.cache) if files else 0,
+        replies=replies,
         damaged=tuple(damaged),
         gaps=_gaps(config, clock),
     )

@@ -356,7 +356,6 @@ def test_arxiv_down_is_worth_another_try(digest: Run, home: Path) -> None:
         ("run", "--date", DAY, "--category", "cs.XX"),
         ("run", "--date", DAY, "--keyword", ""),
         ("run", "--papers", "day.jsonl", "--date", "2026-03-16"),
-        ("run", "--papers", "day.jsonl", "--since", "2026-03-16"),
         ("run", "--papers", "day.jsonl", "--sample"),
         ("run", "--sample", "--engine", "nosuch"),
         ("run", "--sample", "--language", "tlh"),
@@ -601,6 +600,18 @@ def test_status_names_the_dates_that_have_no_edition(weekly: Run) -> None:
 
     assert "no edition of 2026-03-18, 2026-03-20: digest run --since 2026-03-18" in weekly("status").stdout
     assert json.loads(weekly("status", "--json").stdout)["gaps"] == ["2026-03-18", "2026-03-20"]
+
+
+def test_dates_that_a_file_lacks_do_not_stand_in_the_way(digest: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are told of; it is a mistake only if the file has none of the dates."""
+    monkeypatch.setenv("DIGEST_NOW", "2026-03-19T12:00:00Z")
+
+    result = digest("run", "--papers", "day.jsonl", "--since", "2026-03-16", "--engine", "echo")
+    none = digest("run", "--papers", "day.jsonl", "--since", "2026-03-18", "--engine", "echo")
+
+    assert result.exit_code == 0, result.output
+    assert "2026-03-17: " in result.stdout
+    assert none.exit_code == 2
 
 
 def test_a_folder_of_another_tool_is_taken_over_as_a_whole(

@@ -201,3 +201,37 @@ def test_the_key_comes_from_the_named_variable_and_is_never_shown(toml: Path) ->
     assert "sk-secret" not in f"{config} {config!r} {config.model_dump()} {config.model_dump_json()}"
     with pytest.raises(ConfigError, match="MY_KEY is not set"):
         load(toml, {}, {"MY_KEY": ""}).key()
+
+
+def test_two_sections_of_one_title_are_refused(tmp_path: Path) -> None:
+    """Their tables would take each other's place."""
+    file = tmp_path / "digest.toml"
+    file.write_text('[[section]]\ntitle = "A"\nkeywords = ["x"]\n[[section]]\ntitle = "A"\n', encoding="utf-8")
+
+    with pytest.raises(ConfigError, match="section: two sections are titled 'A'"):
+        load(file, {}, {})
+
+
+def test_an_empty_folder_counts_as_unset(tmp_path: Path) -> None:
+    """As an empty variable does: no site is written where the command happens to run."""
+    file = tmp_path / "digest.toml"
+    file.write_text('output = ""\n', encoding="utf-8")
+
+    assert load(file, {}, {}).output == Path("site")
+
+
+@pytest.mark.parametrize(
+    ("environment", "shared"),
+    [
+        ({"HOME": "/home/ada"}, Path("/home/ada/.cache/bilingual-digest")),
+        ({"XDG_CACHE_HOME": "/var/cache/x"}, Path("/var/cache/x/bilingual-digest")),
+        ({}, None),
+    ],
+)
+def test_processes_wait_for_each_other_in_a_folder_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], shared: Path | None
+) -> None:
+    """Also where a service manager names no home."""
+    monkeypatch.chdir(tmp_path)
+
+    assert load(None, {}, environment).shared == shared

@@ -88,6 +88,9 @@ class Archive:
         notes: list[str] = []
         for file in self._files[announced]:
             before = len(items)
+            if not file.path.stat().st_size:
+                log.warning("%s: empty; papers may be missing", file.path)
+                notes.append(f"{file.path.name} is empty; papers may be missing.")
             for place, row in _rows(file.path, notes):
                 try:
                     item = listed(row, announced, categories)

@@ -154,7 +154,8 @@ class ArxivApi:
             if not self._any(f"({archive}) AND {span}" if archive else span):
                 raise SourceError(
                     f"arXiv's search index has nothing for {announced} yet",
-                    hint="try again in some hours; the index can be a day late",
+                    hint="try again in some hours, the index can be a day late; if arXiv deferred this listing, add "
+                    f"{announced - timedelta(days=1)} to [arxiv] holidays",
                 )
         # The API's bounds are whole minutes, both included: the first is still of the window before.
         return [one for one in found if _is_after(one, window.start)]

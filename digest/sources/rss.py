@@ -78,7 +78,7 @@ class Feed:
         day, items = read_feed(document.content)
         if day != announced:
             fact = "that date's feed is not out yet" if day < announced else "the feed of a past date is gone"
-            raise SourceError(f"arXiv's feed is of {day}, not of {announced}: {fact}")
+            raise SourceError(f"arXiv's feed is of {day}, not of {announced}: {fact}", hint="try again later")
         if items:
             self._session.keep([document])
         return items

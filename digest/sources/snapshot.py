@@ -17,7 +17,7 @@ from ..errors import RecordError
 from ..identifiers import parse_id
 from ..models import Paper
 from ..plaintext import one_line
-from .rows import UNREADABLE, Row, authors_of, categories_of, comment_of, read_row, read_unless_cut, reason, text_of
+from .rows import UNREADABLE, Row, authors_of, categories_of, comment_of, read_row, reason, text_of
 from .streams import lines
 
 # Year and month in an identifier, in the record's bytes: a quote inside a text has a backslash before it, so that no
@@ -90,7 +90,7 @@ class Snapshot:
         """
         months, end = span(first, last, self._holidays)
         known: set[str] = set()
-        number = 0
+        number, line = 0, b""
         for number, line in lines(self._path):
             month = _MONTH.search(line)
             if month and month[1] not in months:
@@ -99,19 +99,18 @@ class Snapshot:
             if seen and seen.arxiv_id not in known:
                 known.add(seen.arxiv_id)
                 yield seen
+        if number and not line.endswith(b"\n"):
+            self._read(number, line, end)  # whatever month it is of: a file that was cut off holds less than it says
         log.info("%s: %d of %d records may be of %s to %s", self._path, len(known), number, first, last)
 
     def _read(self, number: int, line: bytes, end: datetime) -> Seen | None:
-        """The paper of one line; None where it was submitted later, or where the file breaks off."""
+        """The paper of one line; None where it was submitted later."""
         place = f"{self._path}:{number}"
         try:
-            row = read_unless_cut(line, number)
-            seen = _seen(row, place, line) if row is not None else None
+            seen = _seen(read_row(line), place, line)
         except UNREADABLE as error:
             raise RecordError(f"{place}: {reason(error)}") from error
-        if seen is None:
-            log.warning("%s: the file breaks off here; papers may be missing", place)
-        return seen if seen and seen.submitted <= end else None
+        return seen if seen.submitted <= end else None
 
 
 def span(first: date, last: date, holidays: Collection[date] = ()) -> tuple[frozenset[bytes], datetime]:

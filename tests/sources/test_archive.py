@@ -270,9 +270,11 @@ def test_a_file_of_nothing_but_half_a_line_is_broken(write: Write) -> None:
         Archive(write(FRIDAY, tail='{"id"')).listing(FRIDAY, [])
 
 
-def test_an_empty_file_is_an_empty_listing(write: Write) -> None:
-    """The caller says that there is nothing."""
-    assert Archive(write(FRIDAY)).listing(FRIDAY, []) == Listing(FRIDAY, "file", ())
+def test_an_empty_file_is_an_empty_listing_that_says_so(write: Write) -> None:
+    """Its writer was stopped before the first line."""
+    said = "2026-03-13.jsonl is empty; papers may be missing."
+
+    assert Archive(write(FRIDAY)).listing(FRIDAY, []) == Listing(FRIDAY, "file", (), notes=(said,))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

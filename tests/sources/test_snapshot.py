@@ -1,7 +1,6 @@
 """Papers from bulk metadata: months are told by bytes, neighbours come along, broken records are named."""
 
 import json
-import logging
 import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -182,16 +181,13 @@ def test_a_repeated_record_comes_once(snapshot: Write) -> None:
     assert one(snapshot(ROW, {**ROW, "title": "Bar"})).paper().title == "Foo: gates for long sequences"
 
 
-@pytest.mark.parametrize("text", ['{"id":"2603.00002","ti', '{"i'])
-def test_a_file_that_breaks_off_is_read_up_to_there(
-    snapshot: Write, caplog: pytest.LogCaptureFixture, text: str
-) -> None:
-    """With a warning: a download was stopped."""
+@pytest.mark.parametrize("text", ['{"id":"2603.00002","ti', '{"i', '{"id":"2512.00002","ti'])
+def test_a_file_that_breaks_off_is_an_error(snapshot: Write, text: str) -> None:
+    """A download was stopped: what is left must not pass for the whole, whatever month the last line is of."""
     found = snapshot(ROW, text)
 
-    with caplog.at_level(logging.WARNING):
-        assert ids(found) == ["2603.00001"]
-    assert "snapshot.json:2: the file breaks off here" in caplog.text
+    with pytest.raises(RecordError, match=r"snapshot\.json:2: "):
+        ids(found)
 
 
 @pytest.mark.parametrize(
