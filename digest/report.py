@@ -96,13 +96,17 @@ def _paid(edition: Edition) -> Iterator[Origin]:
 
 
 def spent(editions: Iterable[Edition]) -> Iterator[Spent]:
-    """Yield a row for each date and model; a reply that stands in several editions counts in the first given."""
-    seen: set[str] = set()
+    """Yield a row for each date and model; a reply that stands in several editions counts in the oldest."""
+    editions = list(editions)
+    paid: dict[str, date] = {}
+    for edition in editions:
+        for reply in _paid(edition):
+            paid[reply.key] = min(edition.announced, paid.get(reply.key, edition.announced))
     for edition in editions:
         by_model: dict[str, list[Origin]] = {}
         for reply in _paid(edition):
-            if reply.key not in seen and reply.engine != "recorded":
-                seen.add(reply.key)
+            if reply.engine != "recorded" and paid.get(reply.key) == edition.announced:
+                del paid[reply.key]  # once, though a card and its replies both name it
                 by_model.setdefault(reply.model, []).append(reply)
         for model, replies in sorted(by_model.items()):
             yield Spent(

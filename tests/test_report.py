@@ -63,14 +63,14 @@ def test_missing_are_the_entries_without_card() -> None:
 
 
 def test_a_reply_is_paid_once_whatever_editions_it_stands_in() -> None:
-    """A paper of two dates has its reply in both records: it counts under the first that is given."""
+    """A paper of two dates has its reply in both records: it counts under the older one."""
     shared, own = origin(key="shared"), origin(key="own", prompt_tokens=100, completion_tokens=10)
-    newer = edition(entry("2603.00001", replies=(shared,)), entry("2603.00002", replies=(shared,)))
-    older = edition(entry("2603.00001", replies=(shared, own)), announced=OLD)
+    newer = edition(entry("2603.00001", replies=(shared,)), entry("2603.00002", replies=(shared, own)))
+    older = edition(entry("2603.00001", replies=(shared,)), announced=OLD)
 
     assert list(report.spent([newer, older])) == [
-        Spent(NEW, "fake-1", 1, prompt_tokens=900, cached_tokens=0, completion_tokens=300),
-        Spent(OLD, "fake-1", 1, prompt_tokens=100, cached_tokens=0, completion_tokens=10),
+        Spent(NEW, "fake-1", 1, prompt_tokens=100, cached_tokens=0, completion_tokens=10),
+        Spent(OLD, "fake-1", 1, prompt_tokens=900, cached_tokens=0, completion_tokens=300),
     ]
 
 
@@ -278,3 +278,12 @@ def test_a_paper_that_is_kept_out_is_shown_with_its_rule() -> None:
     assert "· excluded" in text
     assert "kept out by 'exclude: survey'" in text
     assert "not summarized" not in text
+
+
+def test_a_reply_is_paid_for_on_the_date_that_asked_for_it() -> None:
+    """A card that a later edition carries on costs nothing there, in whatever order the editions come."""
+    first = edition(entry(replies=(origin(),)), announced=date(2026, 3, 16))
+    later = edition(entry(replies=(origin(),)), announced=date(2026, 3, 17))
+
+    assert [one.announced_on for one in report.spent([later, first])] == [date(2026, 3, 16)]
+    assert [one.replies for one in report.spent([first, later])] == [1]
