@@ -182,7 +182,12 @@ class Arxiv:
                 hint='digest run --category cs.CV, or categories = ["cs.CV"] in digest.toml',
             )
         if rules.categories and schedule.feed_is_current(announced, self._clock()):
-            return self._from_feed(announced, rules.categories)
+            from .sources.rss import PastFeedError
+
+            try:
+                return self._from_feed(announced, rules.categories)
+            except PastFeedError as error:  # midnight went by since the clock was read, or the clock is slow
+                log.warning("%s; asking for it as a past date", error)
         witnesses = [lambda: self.api.listing(announced, rules.categories, rules.keywords)]
         if rules.categories and self._config.oai_address:
             together = announced in self._harvestable

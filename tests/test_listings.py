@@ -157,6 +157,25 @@ def test_replacements_are_not_looked_up(desk: Open) -> None:
     assert parameters(asking.canned.asked[-1])["id_list"] == one.arxiv_id
 
 
+def test_a_feed_that_moved_on_makes_the_date_a_past_one(desk: Open) -> None:
+    """Midnight in New York went by since the run began: the search tells the day as well."""
+    page = rss(FRIDAY, rss_item(WORLD[FRIDAY][0]))
+    asking = desk(feed=lambda url: page, now=noon(THURSDAY))
+
+    listing = asking.listing(THURSDAY, CL)
+
+    assert (asking.asked, listing.source) == (["feed", "search"], "search")
+    assert ids(listing) == due(WORLD[THURSDAY])
+
+
+def test_yesterdays_feed_is_no_listing_of_today(desk: Open) -> None:
+    """It is too early: nothing else is asked, and nothing is made up."""
+    page = rss(THURSDAY, rss_item(WORLD[THURSDAY][0]))
+
+    with pytest.raises(SourceError, match="not out yet"):
+        desk(feed=lambda url: page, now=noon(FRIDAY)).listing(FRIDAY, CL)
+
+
 def test_a_past_date_is_asked_of_the_search(desk: Open) -> None:
     """Alone, where it knows what came after."""
     asking = desk(days=(WEDNESDAY,))

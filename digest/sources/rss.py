@@ -32,6 +32,10 @@ _NAMED = 10  # identifiers in a note
 log = logging.getLogger(__name__)
 
 
+class PastFeedError(SourceError):
+    """arXiv shows the feed of a later date: this one is past."""
+
+
 class Feed:
     """
     The feeds below one address.
@@ -54,6 +58,7 @@ class Feed:
 
         Raises:
             SourceError: arXiv did not answer, or its feed is broken, of another date or empty.
+            PastFeedError: its feed is of a later date.
             ConfigError: no category is given, or arXiv knows no such category.
 
         Source: https://info.arxiv.org/help/rss_specifications.html
@@ -76,9 +81,11 @@ class Feed:
         if document.status_code != 200:
             _refused(document, names)
         day, items = read_feed(document.content)
-        if day != announced:
-            fact = "that date's feed is not out yet" if day < announced else "the feed of a past date is gone"
-            raise SourceError(f"arXiv's feed is of {day}, not of {announced}: {fact}", hint="try again later")
+        if day < announced:
+            fact = f"arXiv's feed is of {day}, not of {announced}: that date's feed is not out yet"
+            raise SourceError(fact, hint="try again later")
+        if day > announced:
+            raise PastFeedError(f"arXiv's feed is of {day}, not of {announced}: the feed of a past date is gone")
         if items:
             self._session.keep([document])
         return items
