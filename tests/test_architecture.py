@@ -19,6 +19,7 @@ LAYER = {
     "replies": 1,
     "plaintext": 1,
     "models": 2,
+    "parameters": 2,
     "keywords": 2,
     "schedule": 2,
     "figures": 3,
