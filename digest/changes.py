@@ -14,7 +14,7 @@ from .errors import EngineError
 from .history import joined_replies
 from .models import Answer, Entry, Paper, Request
 from .prompts import NOTE_FIELDS, Prompt
-from .summary import ROUNDS, Try, origin
+from .summary import ROUNDS, Try, answered, origin
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def describe(
     try:
         for nth in range(1, ROUNDS + 1):
             asked = ((draft, question(draft)) for draft in list(waiting.values()))
-            for draft, request, answer in _answers(engine, asked):
+            for draft, request, answer in answered(engine, asked):
                 judged = _judged(draft, request, answer, prompt.language)
                 if isinstance(answer, EngineError) or judged.tries[-1].is_clean or nth == ROUNDS:
                     del waiting[draft.entry.paper.arxiv_id]
@@ -90,19 +90,6 @@ def described(draft: Draft, digest: str) -> Entry:
         note = tuple(fields[name] for name in NOTE_FIELDS)
         changes["change"] = entry.change.model_copy(update={"note": note, "origin": origins[-1]})
     return entry.model_copy(update=changes)
-
-
-def _answers(engine: Engine, asked: Iterable[tuple[Draft, Request]]) -> Iterator[tuple[Draft, Request, Answer]]:
-    """Put the questions as the engine takes them, and match what it answers."""
-    under_way: dict[str, Draft] = {}
-
-    def requests() -> Iterator[Request]:
-        for draft, request in asked:
-            under_way[request.subject] = draft
-            yield request
-
-    for request, answer in engine.run(requests()):
-        yield under_way.pop(request.subject), request, answer
 
 
 def _judged(draft: Draft, request: Request, answer: Answer, language: str) -> Draft:

@@ -5,19 +5,21 @@ The engine is given; there is no network and no file here. Never puts words wher
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from . import checks, prompts
 from .checks import Judgement
 from .engines import Engine
 from .errors import EngineError
+from .history import joined_replies
 from .models import FIELDS, Answer, Card, Completion, Entry, Origin, Request
 from .prompts import Prompt
 
 log = logging.getLogger(__name__)
 
+Asker = TypeVar("Asker")
 ROUNDS = 2  #: one asking, one repair
 
 
@@ -92,7 +94,7 @@ def summarize(
     try:
         for nth in range(1, ROUNDS + 1):
             asked = ((draft, question(draft)) for draft in list(waiting.values()))
-            for draft, request, answer in _answers(engine, asked):
+            for draft, request, answer in answered(engine, asked):
                 judged = _judged(draft, request, answer, prompt.language)
                 if isinstance(answer, EngineError) or judged.tries[-1].is_clean or nth == ROUNDS:
                     del waiting[draft.entry.paper.arxiv_id]
@@ -107,9 +109,9 @@ def summarize(
         tally.close()
 
 
-def _answers(engine: Engine, asked: Iterable[tuple[Draft, Request]]) -> Iterator[tuple[Draft, Request, Answer]]:
-    """Put the questions as the engine takes them, and match what it answers."""
-    under_way: dict[str, Draft] = {}
+def answered(engine: Engine, asked: Iterable[tuple[Asker, Request]]) -> Iterator[tuple[Asker, Request, Answer]]:
+    """Put the questions as the engine takes them, and yield who asked with each answer; no two of one subject."""
+    under_way: dict[str, Asker] = {}
 
     def requests() -> Iterator[Request]:
         for draft, request in asked:
@@ -135,7 +137,7 @@ def settled(draft: Draft, digest: str, answer: Answer) -> Entry:
     best = None if failed else min(draft.tries, key=lambda one: one.rank, default=None)
     problems = best.judgement.problems if best else ()
     origins = [origin(one, digest) for one in draft.tries]
-    changes: dict[str, Any] = {"problems": (*problems, *failed), "replies": _joined(entry.replies, origins)}
+    changes: dict[str, Any] = {"problems": (*problems, *failed), "replies": joined_replies(entry.replies, origins)}
     if best and best.judgement.fields is not None:
         card = Card(**best.judgement.fields, origin=origins[draft.tries.index(best)])
         changes["card"] = card
@@ -157,14 +159,6 @@ def origin(one: Try, digest: str) -> Origin:
         cached_tokens=completion.cached_tokens,
         completion_tokens=completion.completion_tokens,
     )
-
-
-def _joined(known: Sequence[Origin], fresh: Sequence[Origin]) -> tuple[Origin, ...]:
-    """Each reply once, by its key, as it was first recorded."""
-    once: dict[str, Origin] = {}
-    for one in (*known, *fresh):
-        once.setdefault(one.key, one)
-    return tuple(once.values())
 
 
 def rejudge(entry: Entry, language: str) -> Entry:
