@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .figures import missing, values
-from .models import FIELDS, Paper
+from .languages import foreign
+from .models import FIELDS, Mark, Paper
 from .plaintext import has_control, one_line
 from .prompts import NOTE_FIELDS
 from .replies import read_object
@@ -26,6 +27,7 @@ class Judgement:
 
     fields: Mapping[str, str] | None
     problems: tuple[str, ...] = ()  #: one line each: "result: 4.1% is not in the abstract"
+    marks: tuple[Mark, ...] = ()  #: where the doubts are
 
 
 def judge(paper: Paper, reply: str, *, language: str = "zh-Hans", finish_reason: str | None = None) -> Judgement:
@@ -45,24 +47,25 @@ def judge(paper: Paper, reply: str, *, language: str = "zh-Hans", finish_reason:
     problems = tuple(_unusable(found, paper, language))
     if problems:
         return Judgement(None, problems)
-    fields = {name: _clean(found[name]) for name in FIELDS}
-    return Judgement(fields, doubts(paper, fields, language=language))
+    fields: dict[str, str] = {name: _clean(found[name]) for name in FIELDS}
+    marks = doubts(paper, fields, language=language)
+    return Judgement(fields, tuple(map(str, marks)), marks)
 
 
-def doubts(paper: Paper, fields: Mapping[str, str], *, language: str = "zh-Hans") -> tuple[str, ...]:
-    """What is doubtful in a card: one line for each figure that neither title nor abstract has."""
-    return tuple(doubt for check in _DOUBTS for doubt in check(paper, fields, language))
+def doubts(paper: Paper, fields: Mapping[str, str], *, language: str = "zh-Hans") -> tuple[Mark, ...]:
+    """What is doubtful in a card: a mark for each figure that neither title nor abstract has."""
+    return tuple(mark for check in _DOUBTS for mark in check(paper, fields, language))
 
 
-def _figures(paper: Paper, fields: Mapping[str, str], language: str) -> Iterator[str]:
+def _figures(paper: Paper, fields: Mapping[str, str], language: str) -> Iterator[Mark]:
     known = values(f"{paper.title}\n{paper.abstract}")
     for name in FIELDS:
         for figure in missing(fields[name], known, chinese_numerals=language.startswith("zh")):
-            yield f"{name}: {figure} is not in the abstract"
+            yield Mark(field=name, words=figure, kind="figure")
 
 
-#: What flags a card without refusing it; a check of names has its place here.
-_DOUBTS: tuple[Callable[[Paper, Mapping[str, str], str], Iterator[str]], ...] = (_figures,)
+#: What flags a card without refusing it.
+_DOUBTS: tuple[Callable[[Paper, Mapping[str, str], str], Iterator[Mark]], ...] = (_figures,)
 
 
 def _read(reply: str, names: Sequence[str], finish_reason: str | None) -> Mapping[str, Any]:
@@ -164,7 +167,7 @@ def _wrong_text(value: Any, source: str, language: str) -> str | None:
         or _markup(value, source)
         or _repeated(text)
         or _echo(text)
-        or _foreign(text, source, language)
+        or foreign(text, source, language)
     )
 
 
@@ -263,64 +266,3 @@ def _echo(text: str) -> str | None:
     """The instructions come back instead of an answer."""
     keys = {key.lower() for key in _KEY.findall(text)}
     return "repeats the instructions" if len(keys) > 2 or _INSTRUCTION.search(text) else None
-
-
-# ---- language --------------------------------------------------------------------------------------------------
-
-_HAN = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_KANA, _HANGUL, _CYRILLIC = "\u3040-\u30ff", "\u1100-\u11ff\uac00-\ud7af", "\u0400-\u04ff"
-_LETTERS = {
-    root: re.compile(f"[{letters}]")
-    for root, letters in (
-        ("zh", _HAN),
-        ("ja", _HAN + _KANA),
-        ("ko", _HANGUL),
-        ("ru", _CYRILLIC),
-        ("uk", _CYRILLIC),
-        ("bg", _CYRILLIC),
-    )
-}
-_NAMES = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ru": "Russian", "uk": "Ukrainian", "bg": "Bulgarian"}
-_TEX = re.compile(r"\$[^$]{1,300}\$|\\[A-Za-z]+")
-_LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ][\w'’.+-]*")
-_OTHER_SCRIPT = re.compile(f"[{_HAN}{_KANA}{_HANGUL}{_CYRILLIC}\u0600-\u06ff\u0900-\u097f]")
-_ENGLISH_RUN = re.compile(r"[A-Za-z][A-Za-z0-9'’/-]*(?:[ ,:]{1,2}[A-Za-z][A-Za-z0-9'’/-]*){5,}")
-LEAST_SHARE = 0.3  #: of a field's letters, names apart, in the script of the asked language
-
-
-def _foreign(text: str, source: str, language: str) -> str | None:
-    """Why `text` is not in the asked language, or None. Names and terms may be in Latin script."""
-    root = language.partition("-")[0].lower()
-    text = _TEX.sub(" ", text)
-    letters = _LETTERS.get(root)
-    if letters is None:
-        strange = len(_OTHER_SCRIPT.findall(text))
-        return f"is not in the language {language}" if 2 * strange > len(text) else None
-    own = len(letters.findall(text))
-    words = [word for word in _LATIN_WORD.findall(text) if word.islower()]  # a name has a capital or a digit
-    strange = len(_OTHER_SCRIPT.findall(text)) - own
-    if own < 2 or own < LEAST_SHARE * (own + strange + sum(map(len, words))):
-        return f"is not in {_NAMES[root]}"
-    for run in _ENGLISH_RUN.findall(text):
-        lower = sum(word[0].islower() for word in run.split())
-        if lower > 4 and (lower > 11 or run.lower() not in " ".join(source.split())):
-            return f"is not in {_NAMES[root]}: {run[:60]}"
-    return _traditional(text) if root == "zh" and "hant" not in language.lower() else None
-
-
-_QUOTED = re.compile('“[^”]{0,80}”|「[^」]{0,80}」|『[^』]{0,80}』|《[^》]{0,80}》|"[^"]{0,80}"')
-#: Common characters that a text in Simplified Chinese never needs.
-_TRADITIONAL = re.compile(
-    "[們個這說時對會學習國與為從來過還無開關應當間問題體現實驗據資訊網絡結構顯標準確優計處圖類別語詞圍環節點線維數層發達動態變換轉訓練總證認識讓選擇擴張強調進運輸價統經濟歷歸納難規則適響範單獨雙複雜滿領導閱"
-    "讀寫評測檢視頻聲場質礎創獲極綜稱號項種療醫藥臨聯邊緣離連續樣權覺觀覽親戰軍產業務農積額預頭頁順須願飛馬魚鳥麼龍齊龜壓縮減糾錯誤誌謂議護讚賴贏趨跡輕載輯遠遞遲鄰釋鑑鍵鏈鐵閉閾隊陣階隨險雖電靜韻驅驟鬥魯麗"
-    "黃區參喚嘗圓執塊堅夠奪奮審寬專尋屆屬島嶺帶幾庫廣廳彈徑復憶懷擁撐擊攝敗敘斷昇曆書條棄榮樓樹橋機殘殺決沒況淨溫滅潛澤濾災爭狀猶獎獻瑣畫異監盤礙禮稅穩窮競筆簡簽糧紀約級紋純紙細終組絕給絲綁綱綠編緊縱織繪繼"
-    "罰羅義聖職聽脈腦臟舉舊艙華蓋蘇虛蟲術衛衝補裝製見訂討記訪設許訴診詢試話該詳誇誠課誰談論諾謝譜譯負財貢貨販貪購貫責貴買費貼賀賓賞賠賢賣賽贈趙車軌軟較輔輛輪辦辭週遊違遙遷遺邏郵鄉醬銀銅鋼錄錢鎖鎮鏡鐘長門閃"
-    "閒陸陽隱雲霧靈頂頓顏顧飯飲餘館駐騎驚鬆鮮麵黨]"
-)
-
-
-def _traditional(text: str) -> str | None:
-    found = _TRADITIONAL.findall(_QUOTED.sub("", text))
-    if len(found) > 2 and len(found) > 0.03 * len(text):
-        return f"is in Traditional characters: {''.join(dict.fromkeys(found))[:12]}"
-    return None

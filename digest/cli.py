@@ -1,115 +1,33 @@
-"""The commands: the one place that prints, exits, reads the environment and looks at the clock.
+"""The commands: each parses, calls one function and prints one result.
 
-A command parses, calls one function and prints one result. Heavy imports happen on use, so that --help is quick.
+Heavy imports happen on use, so that --help is quick; what commands share is in console.py.
 """
 
 import logging
-import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import __version__
-from .errors import EX_TEMPFAIL, ConfigError, DigestError, RecordError, SourceError
+from .console import ENGINE, SHARED, DigestGroup, configured, exclusive, now, options, progress, say, show
+from .errors import ConfigError, DigestError, RecordError, SourceError
 from .parameters import Day, DayOrPaper, PaperId, Phrases
 
 if TYPE_CHECKING:
     from .agenda import Order
     from .config import Config
     from .listings import Desk
-    from .pipeline import Watch
 
 log = logging.getLogger(__name__)
 
 EX_CARDS_MISSING = 3
 OUTAGE = 2  #: dates in a row for which arXiv fails: the others would fare no better
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class DigestGroup(click.Group):
-    """The one catch: an error the user can act on becomes a line, its hint and its exit code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            say("Stopped. What was answered is kept: run the same command again to go on.")
-            ctx.exit(130)
-        except OutputError as error:
-            say(f"Error: standard output: {error}")
-            ctx.exit(EX_TEMPFAIL)
-        except DigestError as error:
-            log.debug("traceback of the error below", exc_info=True)
-            say("\n  hint: ".join(filter(None, [f"Error: {error}", error.hint])))
-            ctx.exit(error.exit_code)
-
-
-def say(text: str) -> None:
-    """Print to standard error, if it can be written: the exit code says the same."""
-    with suppress(OSError):
-        click.echo(text, err=True)
-
-
-class OutputError(Exception):
-    """Standard output can't be written."""
-
-
-SHARED = (
-    click.option(
-        "--config",
-        "config_file",
-        type=click.Path(path_type=Path),
-        envvar="DIGEST_CONFIG",
-        help="[default: digest.toml]",
-    ),
-    click.option("--output", envvar="DIGEST_OUTPUT", help="Folder of the site.  [default: site]"),
-    click.option("--cache", envvar="DIGEST_CACHE", help="Folder of paid replies.  [default: cache]"),
-    click.option("-v", "--verbose", count=True, help="Say more; twice, with tracebacks."),
-    click.option("-q", "--quiet", is_flag=True, help="Say errors only."),
-    click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON."),
-)
-ENGINE = (
-    click.option("--model", envvar="DIGEST_MODEL", help="Name of the model at the service."),
-    click.option("--base-url", envvar="OPENAI_BASE_URL", help="Its address, up to /v1."),
-    click.option("--engine", envvar="DIGEST_ENGINE", help='chat, echo or "module:attribute".'),
-    click.option("--concurrency", type=int, envvar="DIGEST_CONCURRENCY", help="Requests at once."),
-)
-#: parameter -> config key
-KEYS = {
-    "output": "output",
-    "cache": "cache",
-    "categories": "categories",
-    "language": "language",
-    "model": "engine.model",
-    "base_url": "engine.base_url",
-    "engine": "engine.name",
-    "concurrency": "engine.concurrency",
-}
-#: environment -> config key, for what no flag of the command takes
-VARIABLES = {
-    "DIGEST_ARXIV_API": "arxiv.api",
-    "DIGEST_ARXIV_RSS": "arxiv.rss",
-    "DIGEST_ARXIV_OAI": "arxiv.oai",
-    "DIGEST_MODEL": "engine.model",
-}
-
-
-def options(*groups: tuple[Callable[[Command], Command], ...]) -> Callable[[Command], Command]:
-    """A decorator that gives a command several groups of options."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed([one for group in groups for one in group]):
-            command = option(command)
-        return command
-
-    return decorate
 
 
 @click.group(
@@ -190,12 +108,6 @@ def run_all(config: "Config", orders: "Sequence[Order]", desk: "Desk", given: di
     if failed or (lacking and len(lacking) == len(orders)):  # files that lack some of the dates are no failure
         raise (failed or lacking)[-1]
     return missing
-
-
-def exclusive(given: dict[str, Any], **flags: str) -> None:
-    """Refuse a call that uses two of the flags."""
-    if len(used := [flag for name, flag in flags.items() if given[name]]) > 1:
-        raise click.UsageError(f"{' and '.join(used)} exclude each other.")
 
 
 def run_one(config: "Config", order: "Order", desk: "Desk", given: dict[str, Any]) -> int:
@@ -287,70 +199,3 @@ def status(**given: Any) -> None:
     show(given, terminal.status_record(found, found.gaps), terminal.status(found, found.gaps))
     if found.damaged:
         raise found.damaged[0]
-
-
-# ------------------------------------------------------------------------------------------ what commands share
-
-
-def configured(given: dict[str, Any]) -> "Config":
-    """The configuration of this call, with logging set up as it asks."""
-    from .config import load
-
-    level = (
-        logging.ERROR if given["quiet"] else (logging.WARNING, logging.INFO, logging.DEBUG)[min(given["verbose"], 2)]
-    )
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s")
-    logging.getLogger("digest").setLevel(level)
-    settings: dict[str, Any] = {key: os.environ[name] for name, key in VARIABLES.items() if os.environ.get(name)}
-    settings |= {KEYS[name]: given[name] for name in KEYS if given.get(name) not in (None, (), "")}
-    config = load(given["config_file"], settings, {"HOME": home()} | os.environ)
-    return config.with_keywords(given.get("keywords", ()))
-
-
-def home() -> str:
-    """The user's home, also where a service manager names none; empty if there is none."""
-    try:
-        return str(Path.home())
-    except RuntimeError:
-        return ""
-
-
-def now() -> datetime:
-    """The moment it is, UTC, or the one that DIGEST_NOW names."""
-    said = os.environ.get("DIGEST_NOW")
-    if not said:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(said)
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise ConfigError(f"DIGEST_NOW: {said!r} is no ISO time", hint="such as 2026-03-17T06:00:00Z") from error
-    if not 1991 < moment.year < 2200:
-        raise ConfigError(f"DIGEST_NOW: {said!r} is a time without arXiv", hint="such as 2026-03-17T06:00:00Z")
-    return moment
-
-
-def show(given: dict[str, Any], record: object, text: str) -> None:
-    """Print a result: as one line of JSON where asked, else as text."""
-    import json
-
-    try:
-        click.echo(json.dumps(record, ensure_ascii=False, default=str) if given["as_json"] else text)
-    except BrokenPipeError:
-        raise  # click ends quietly
-    except OSError as error:
-        raise OutputError(error.strerror) from error
-
-
-@contextmanager
-def progress(given: dict[str, Any]) -> "Iterator[Watch]":
-    """Yield what the stages report to: a display that goes away on a terminal, nothing elsewhere."""
-    if given["quiet"] or sys.stderr is None or not sys.stderr.isatty():  # None: started without one
-        from .pipeline import unwatched
-
-        yield unwatched
-        return
-    from .terminal import live_progress
-
-    with live_progress() as watch:
-        yield watch

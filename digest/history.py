@@ -172,6 +172,7 @@ def _carried(entry: Entry, old: Entry) -> Entry:
         update={
             "card": old.card,
             "problems": old.problems,
+            "marks": old.marks,
             "replies": joined_replies(old.replies, entry.replies),
             "earlier": tuple(dict.fromkeys((*old.earlier, *entry.earlier))),
         }

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -16,12 +16,13 @@ from .errors import EngineError
 from .identifiers import BASE_PATTERN
 from .plaintext import one_line
 
-SCHEMA: Literal[2] = 2  #: of a saved edition; a higher number needs a step in store.py
+SCHEMA: Literal[3] = 3  #: of a saved edition; a higher number needs a step in store.py
 
 AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 State = Literal["shown", "flagged", "pending"]
 Source = Literal["feed", "search", "oai", "file", "sample"]  #: where a list of papers comes from
-FIELDS = ("tldr", "motivation", "method", "result", "conclusion")  #: of a card, in reading order
+FieldName = Literal["tldr", "motivation", "method", "result", "conclusion"]
+FIELDS: tuple[FieldName, ...] = get_args(FieldName)  #: of a card, in reading order
 
 Line = Annotated[str, AfterValidator(one_line)]  #: plain text on one line, whatever came in
 FilledLine = Annotated[str, AfterValidator(one_line), Field(min_length=1)]
@@ -75,6 +76,23 @@ class Origin(Record):
     prompt_tokens: int | None = None
     cached_tokens: int | None = None  #: the part of prompt_tokens that the service had in its own cache
     completion_tokens: int | None = None
+    repair: bool = False  #: the reply to a second asking, which named what was wrong with the first
+    cost: float | None = None  #: money, by the price table of the run that first saw the reply; None: no price known
+    currency: str | None = None
+
+
+class Bill(Record):
+    """What the replies of one model for one edition came to."""
+
+    engine: str
+    model: str
+    replies: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost: float | None = None  #: of the replies with a known price; None: of none is one known
+    currency: str | None = None
+    unpriced: int = 0  #: replies without a price
 
 
 class Card(Record):
@@ -106,6 +124,26 @@ class Change(Record):
     origin: Origin | None = None  #: of the note
 
 
+class Mark(Record):
+    """Words of a card that its paper, or the glossary, does not bear out."""
+
+    field: FieldName
+    words: FilledLine  #: as they stand in the field of the card
+    kind: Literal["figure", "name", "term"]
+    instead: Line | None = None  #: the nearest that the paper has, or the translation that the glossary fixes
+
+    def __str__(self) -> str:
+        """The problem in words.
+
+        >>> str(Mark(field="method", words="SwinVG", kind="name", instead="SwimVG"))
+        'method: SwinVG is not in the abstract, which has SwimVG'
+        """
+        if self.kind == "term":
+            return f"{self.field}: the glossary has {self.instead}, not {self.words}"
+        nearest = f", which has {self.instead}" if self.instead else ""
+        return f"{self.field}: {self.words} is not in the abstract{nearest}"
+
+
 class Entry(Record):
     """A paper with its card in an edition; without a card, `problems` says why."""
 
@@ -113,6 +151,7 @@ class Entry(Record):
     announce_type: AnnounceType
     card: Card | None = None
     problems: tuple[Line, ...] = ()  #: one line each: "result: 4.1 is not in the abstract"
+    marks: tuple[Mark, ...] = ()  #: where in its card the problems are, as far as they have a place
     listed_under: tuple[str, ...] = ()  #: section titles that the source itself gives
     replies: tuple[Origin, ...] = ()  #: every reply paid for this entry, oldest first
     earlier: tuple[Card, ...] = ()  #: cards that a regeneration or a new version replaced, oldest first
@@ -142,7 +181,7 @@ class Edition(Record):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
 
-    schema_version: Annotated[Literal[2], Field(alias="schema")] = SCHEMA
+    schema_version: Annotated[Literal[3], Field(alias="schema")] = SCHEMA
     announced: date  #: the date arXiv lists it under, US Eastern
     categories: tuple[str, ...]  #: as asked
     keywords: tuple[str, ...] = ()  #: phrases asked of arXiv where no category was asked
@@ -150,6 +189,7 @@ class Edition(Record):
     source: Source
     notes: tuple[str, ...] = ()  #: what the source could not know, one line each
     judged_by: str = ""  #: fingerprint of the checks that the cards were last held against
+    receipt: tuple[Bill, ...] = ()  #: what its replies came to, by model; a recorded reply cost nothing
     sections: tuple[Section, ...] = ()
     entries: tuple[Entry, ...] = ()  #: new papers and cross-lists, each paper once
     replacements: tuple[Entry, ...] = ()  #: later versions of papers announced before

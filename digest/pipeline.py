@@ -243,13 +243,13 @@ def _without_echo(config: Config, edition: Edition) -> Edition:
         return edition
     entries = (*edition.entries, *edition.replacements, *edition.excluded)
     echoed = [entry for entry in entries if entry.card and entry.card.origin.engine == "echo"]
-    bare = {"card": None, "replies": (), "problems": (selection.NOT_ASKED,)}
+    bare = {"card": None, "replies": (), "problems": (selection.NOT_ASKED,), "marks": ()}
     return edition.with_entries(entry.model_copy(update=bare) for entry in echoed)
 
 
 def _rejudged(edition: Edition, language: str) -> Edition:
     """The edition with its flags as today's checks set them: a better check needs no new request."""
-    checks = resources.fingerprint("checks.py", "figures.py", "numerals.py")
+    checks = resources.fingerprint("checks.py", "figures.py", "numerals.py", "languages.py")
     if edition.judged_by == checks:
         return edition
     judged = (*edition.entries, *edition.replacements, *edition.excluded)

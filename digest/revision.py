@@ -95,6 +95,7 @@ def renewed(entry: Entry, after: Entry) -> Entry:
         update={
             "card": after.card,
             "problems": after.problems,
+            "marks": after.marks,
             "earlier": (*entry.earlier, entry.card) if entry.card else entry.earlier,
             "replies": (*entry.replies, *(reply for reply in after.replies if reply.key not in known)),
         }
@@ -104,7 +105,9 @@ def renewed(entry: Entry, after: Entry) -> Entry:
 def swapped(entry: Entry) -> Entry:
     """An entry with its last earlier card in the place of the one it has."""
     had = (entry.card,) if entry.card else ()
-    return entry.model_copy(update={"card": entry.earlier[-1], "earlier": (*entry.earlier[:-1], *had), "problems": ()})
+    return entry.model_copy(
+        update={"card": entry.earlier[-1], "earlier": (*entry.earlier[:-1], *had), "problems": (), "marks": ()}
+    )
 
 
 def _asked(config: Config, before: Entry, clock: listings.Clock, hint: str | None) -> tuple[Entry, int]:

@@ -123,7 +123,7 @@ def _joined_entry(entry: Entry, saved: Entry | None, exact: bool) -> Entry:
         "change": entry.change or (saved.change if saved.paper.version == paper.version else None),
     }
     if (saved.paper.title, saved.paper.abstract) == (paper.title, paper.abstract):
-        mine |= {"card": saved.card, "problems": saved.problems}
+        mine |= {"card": saved.card, "problems": saved.problems, "marks": saved.marks}
     elif saved.card:
         mine["earlier"] = (*saved.earlier, saved.card)
     return entry.model_copy(update=mine)

@@ -23,7 +23,10 @@ from .models import SCHEMA, Edition, Entry, KeywordTables, Page
 log = logging.getLogger(__name__)
 
 #: version -> the step that makes the next version of a record; a step stays here for ever
-STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: lambda record: record | {"schema": 2}}
+STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    1: lambda record: record | {"schema": 2},
+    2: lambda record: record | {"schema": 3},
+}
 
 _ID = re.compile(rb'"arxiv_id": ?"([^"\\]+)"')
 _DATED = re.compile(r"^\d{4}-\d{2}-\d{2}$")

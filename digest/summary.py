@@ -135,9 +135,10 @@ def settled(draft: Draft, digest: str, answer: Answer) -> Entry:
     entry = draft.entry
     # Where the repair got no answer the draft stays open: a later run has its first reply from the cache.
     best = None if failed else min(draft.tries, key=lambda one: one.rank, default=None)
-    problems = best.judgement.problems if best else ()
-    origins = [origin(one, digest) for one in draft.tries]
-    changes: dict[str, Any] = {"problems": (*problems, *failed), "replies": joined_replies(entry.replies, origins)}
+    problems, marks = (best.judgement.problems, best.judgement.marks) if best else ((), ())
+    origins = [origin(one, digest, repair=nth > 0) for nth, one in enumerate(draft.tries)]
+    replies = joined_replies(entry.replies, origins)
+    changes: dict[str, Any] = {"problems": (*problems, *failed), "marks": marks, "replies": replies}
     if best and best.judgement.fields is not None:
         card = Card(**best.judgement.fields, origin=origins[draft.tries.index(best)])
         changes["card"] = card
@@ -146,7 +147,7 @@ def settled(draft: Draft, digest: str, answer: Answer) -> Entry:
     return entry.model_copy(update=changes)
 
 
-def origin(one: Try, digest: str) -> Origin:
+def origin(one: Try, digest: str, *, repair: bool) -> Origin:
     """Where a reply comes from, `digest` being its prompt's; the same whether it came now or from the cache."""
     completion = one.completion
     return Origin(
@@ -158,6 +159,7 @@ def origin(one: Try, digest: str) -> Origin:
         prompt_tokens=completion.prompt_tokens,
         cached_tokens=completion.cached_tokens,
         completion_tokens=completion.completion_tokens,
+        repair=repair,
     )
 
 
@@ -165,8 +167,9 @@ def rejudge(entry: Entry, language: str) -> Entry:
     """The entry with the problems that today's checks find in its card; without a card, as it is. Sends nothing."""
     if entry.card is None:
         return entry
-    fields = {name: getattr(entry.card, name) for name in FIELDS}
-    return entry.model_copy(update={"problems": tuple(checks.doubts(entry.paper, fields, language=language))})
+    fields: dict[str, str] = {name: getattr(entry.card, name) for name in FIELDS}
+    marks = checks.doubts(entry.paper, fields, language=language)
+    return entry.model_copy(update={"problems": tuple(map(str, marks)), "marks": marks})
 
 
 class _Tally:

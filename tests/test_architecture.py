@@ -32,6 +32,11 @@ LAYER = {
     "checks": 4,
     "bylines": 1,
     "words": 1,
+    "languages": 1,
+    "names": 1,
+    "glossary": 3,
+    "money": 3,
+    "services": 3,
     "turns": 4,
     "answers": 5,
     "polite": 5,
@@ -49,8 +54,9 @@ LAYER = {
     "overview": 12,
     "revision": 12,
     "terminal": 13,
-    "cli": 14,
-    "__main__": 15,
+    "console": 14,
+    "cli": 15,
+    "__main__": 16,
 }
 #: modules that a family shares: its own floor
 FLOORS = {

@@ -264,7 +264,10 @@ def test_figures_of_the_title_count() -> None:
 
 def test_an_existing_card_is_doubted_with_the_same_words() -> None:
     """A stricter check can be run over saved cards."""
-    assert doubts(paper(abstract=ABSTRACT), {**GOOD, "result": "提升 4.1%"}) == ("result: 4.1% is not in the abstract",)
+    (doubt,) = doubts(paper(abstract=ABSTRACT), {**GOOD, "result": "提升 4.1%"})
+
+    assert str(doubt) == "result: 4.1% is not in the abstract"
+    assert (doubt.field, doubt.words, doubt.kind) == ("result", "4.1%", "figure")
 
 
 scalars = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20)

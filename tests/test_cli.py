@@ -105,7 +105,7 @@ def test_a_run_writes_the_record_and_every_page(day: Run, home: Path, service: S
         name.removeprefix("site/") for name in snapshot(home)
     }
     record = json.loads((home / f"site/editions/{DAY}.json").read_text(encoding="utf-8"))
-    assert record["schema"] == 2
+    assert record["schema"] == 3
     assert [one["title"] for one in record["sections"]] == ["cs.CL", "cs.CV"]
     assert [one["problems"] for one in record["entries"]] == [[], [], []]
     assert record["entries"][0]["card"]["tldr"] == GOOD["tldr"]

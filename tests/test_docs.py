@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from digest import __version__
-from digest.cli import VARIABLES, main
+from digest.cli import main
+from digest.console import VARIABLES
 from digest.config import Arxiv, Config, EngineSettings, Price, SectionSettings
 
 ROOT = Path(__file__).resolve().parents[1]
