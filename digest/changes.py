@@ -83,7 +83,7 @@ def describe(
 
 def described(draft: Draft, digest: str) -> Entry:
     """The entry with its replies on record, and with the note that the last one makes; `digest` is the prompt's."""
-    entry, origins = draft.entry, [origin(one, digest, repair=nth > 0) for nth, one in enumerate(draft.tries)]
+    entry, origins = draft.entry, [origin(one, digest) for one in draft.tries]
     changes: dict[str, Any] = {"replies": joined_replies(entry.replies, origins)}
     fields = draft.tries[-1].judgement.fields if draft.tries else None
     if fields is not None and entry.change is not None:

@@ -15,14 +15,33 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__
-from .console import ENGINE, SHARED, DigestGroup, configured, exclusive, now, options, progress, say, show
-from .errors import ConfigError, DigestError, RecordError, SourceError
-from .parameters import Day, DayOrPaper, PaperId, Phrases
+from .cache_commands import cache
+from .console import (
+    ENGINE,
+    LANGUAGE,
+    ONE_LANGUAGE,
+    SHARED,
+    DigestGroup,
+    configured,
+    exclusive,
+    in_one_language,
+    now,
+    options,
+    progress,
+    say,
+    show,
+    width,
+)
+from .errors import BatchPending, ConfigError, DigestError, RecordError, SourceError
+from .parameters import Day, DayOrPaper, PaperIds, Phrases
 
 if TYPE_CHECKING:
     from .agenda import Order
     from .config import Config
+    from .engines.budgeted import Meter
     from .listings import Desk
+
+    Job = tuple[Config, Order]  #: for one language, and for one announcement date
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +57,9 @@ OUTAGE = 2  #: dates in a row for which arXiv fails: the others would fare no be
 def main() -> None:
     """ArXiv in your language, every morning: nothing missed, nothing misquoted, nothing paid twice."""
     signal.signal(signal.SIGTERM, terminated)
+
+
+main.add_command(cache)
 
 
 def terminated(*_: object) -> None:
@@ -62,8 +84,7 @@ def terminated(*_: object) -> None:
 @click.option("--refresh", is_flag=True, help="Ask arXiv again for a date that has an edition.")
 @click.option("--dry-run", is_flag=True, help="Say how many requests, tokens and how much money it would take.")
 @click.option("--strict", is_flag=True, help=f"Exit {EX_CARDS_MISSING} if a card is missing.")
-@click.option("--language", envvar="DIGEST_LANGUAGE", help="Of the cards.  [default: zh-Hans]")
-@options(ENGINE, SHARED)
+@options(LANGUAGE, ENGINE, SHARED)
 def run(**given: Any) -> None:
     """Collect a day's papers, summarize and render them: the main job."""
     from . import agenda, pipeline
@@ -72,95 +93,142 @@ def run(**given: Any) -> None:
     exclusive(given, papers="--papers", sample="--sample")
     config = configured(given)
     order = agenda.Order(given["announced"], given["papers"], given["sample"], given["refresh"])
-    days = agenda.dates_of(config, order, now, given["since"])
-    if not days:
+    jobs = jobs_of(config, order, given["since"])
+    if not jobs:
         show(given, [], f"nothing is left to do since {given['since']}")
-    orders = [replace(order, announced=day) for day in days]
-    desk = pipeline.open_desk(config, order, now, [day for day in days if day])
+    desk = pipeline.open_desk(config, order, now, sorted({one.announced for _, one in jobs if one.announced}))
     if given["dry_run"]:
-        for one in orders:
-            estimate_one(config, one, desk, given)
+        estimate_all(jobs, desk, given)
         return
-    missing = run_all(config, orders, desk, given)
+    missing = run_all(jobs, desk, given)
     if given["strict"] and missing:
         click.get_current_context().exit(EX_CARDS_MISSING)
 
 
-def run_all(config: "Config", orders: "Sequence[Order]", desk: "Desk", given: dict[str, Any]) -> int:
-    """Run for each date; one that fails does not stand in the way of the others. How many cards are missing."""
+def jobs_of(config: "Config", order: "Order", since: date | None) -> "list[Job]":
+    """What is to be made: by date, oldest first, and for each date by language, the first one first."""
+    from . import agenda, places
+
+    jobs = [
+        (one, replace(order, announced=day))
+        for one in places.each(config)
+        for day in agenda.dates_of(one, order, now, since)
+    ]
+    return sorted(jobs, key=lambda job: job[1].announced or date.max)
+
+
+def run_all(jobs: "Sequence[Job]", desk: "Desk", given: dict[str, Any]) -> int:
+    """Run for each date and language; one that fails does not stand in the others' way. How many cards are missing."""
+    from .engines.budgeted import Meter
     from .listings import NotHeldError
 
-    missing, in_a_row = 0, 0
+    missing, in_a_row, meter = 0, 0, Meter()
     failed: list[DigestError] = []
     lacking: list[DigestError] = []
-    for order in orders:
+    down: date | None = None
+    in_several = len({config.language for config, _ in jobs}) > 1
+    for config, order in jobs:
         try:
-            missing += run_one(config, order, desk, given)
+            missing += run_one(config, order, desk, given, meter)
             in_a_row = 0
-        except (NotHeldError, RecordError, SourceError) as error:
-            if len(orders) == 1:
+        except (NotHeldError, RecordError, SourceError, BatchPending) as error:
+            if len(jobs) == 1:
                 raise
-            in_a_row += isinstance(error, SourceError)
+            in_a_row += isinstance(error, SourceError) and order.announced != down
+            down = order.announced
             (lacking if isinstance(error, NotHeldError) else failed).append(error)
-            log.error("%s: %s", order.announced, error)  # noqa: TRY400
+            log.error("%s: %s", f"{order.announced}, {config.language}" if in_several else order.announced, error)  # noqa: TRY400
             if in_a_row == OUTAGE:
                 break
-    if failed or (lacking and len(lacking) == len(orders)):  # files that lack some of the dates are no failure
+    if failed or (lacking and len(lacking) == len(jobs)):  # files that lack some of the dates are no failure
         raise (failed or lacking)[-1]
     return missing
 
 
-def run_one(config: "Config", order: "Order", desk: "Desk", given: dict[str, Any]) -> int:
+def run_one(config: "Config", order: "Order", desk: "Desk", given: dict[str, Any], meter: "Meter") -> int:
     """Run for one announcement date and print what came of it; how many cards are missing."""
     from . import pipeline, terminal
 
     with progress(given) as watch:
-        outcome = pipeline.run(config, order, now, watch, desk)
+        outcome = pipeline.run(config, order, now, watch, desk, meter)
     show(given, terminal.outcome_record(outcome), terminal.outcome(outcome, config.output))
     return outcome.edition.count("pending") if outcome.edition else 0
 
 
-def estimate_one(config: "Config", order: "Order", desk: "Desk", given: dict[str, Any]) -> None:
-    """Print what a run for one announcement date would ask of the model service."""
-    from dataclasses import asdict
-
+def estimate_all(jobs: "Sequence[Job]", desk: "Desk", given: dict[str, Any]) -> None:
+    """Print what a run for each date and language would ask of the model service, and what that rests on."""
     from . import overview, terminal
 
-    with progress(given) as watch:
-        estimate = overview.estimate(config, order, desk, now, watch)
-    show(given, asdict(estimate), terminal.estimate(estimate))
+    found, failure = [], None
+    for config, order in jobs:
+        try:
+            with progress(given) as watch:
+                found.append(overview.estimate(config, order, desk, now, watch))
+        except DigestError as error:  # what comes before has its sum all the same
+            failure = error
+            break
+        show(given, terminal.estimate_record(found[-1]), terminal.estimate(found[-1]))
+    if found:
+        total = overview.together(found)
+        rest = terminal.estimates(found, total)
+        if len(found) > 1 or (rest and not given["as_json"]):
+            show(given, terminal.estimate_record(total) | {"sum_of": len(found)}, rest)
+    if failure:
+        raise failure
 
 
 @main.command()
-@click.argument("arxiv_id", type=PaperId())
+@click.argument("arxiv_ids", type=PaperIds(), nargs=-1, metavar="[ARXIV_ID... | -]")
+@click.option("--failed", is_flag=True, help="All papers that have no card, or a marked one.")
 @click.option("--date", "announced", type=Day(), help="Only in this edition.  [default: in every one that holds it]")
 @click.option("--hint", help="A word to the model, such as what the card got wrong.")
 @click.option("--undo", is_flag=True, help="Bring back the card that the last regeneration replaced.")
-@options(ENGINE, SHARED)
-def regenerate(arxiv_id: str, announced: date | None, hint: str | None, undo: bool, **given: Any) -> None:
-    """Ask again for one paper, past the cache; nothing else is touched."""
-    from . import revision, terminal
+@click.option("--dry-run", is_flag=True, help="Say how many requests, tokens and how much money it would take.")
+@options(ONE_LANGUAGE, ENGINE, SHARED)
+def regenerate(arxiv_ids: tuple[tuple[str, ...], ...], announced: date | None, hint: str | None, **given: Any) -> None:
+    """
+    Ask again for papers, past the cache; nothing else is touched.
 
-    if undo and hint:
-        raise click.UsageError("--undo and --hint exclude each other.")
-    config = configured(given)
-    if undo:
-        done = revision.undo(config, arxiv_id, announced=announced)
+    With - in place of an identifier, those on standard input, one a line.
+    """
+    from dataclasses import asdict
+
+    from . import renewals, revision
+
+    named = list(dict.fromkeys(arxiv_id for some in arxiv_ids for arxiv_id in some))
+    exclusive(given | {"hint": hint}, undo="--undo", hint="--hint")
+    exclusive(given, undo="--undo", failed="--failed")
+    exclusive(given, undo="--undo", dry_run="--dry-run")
+    if given["failed"] == bool(arxiv_ids):
+        raise click.UsageError("Name papers, - for a list on standard input, or --failed, and only one of these.")
+    asked = None if given["failed"] else named
+    config = in_one_language(given)
+    if given["dry_run"]:
+        planned = revision.plan(config, asked, now, announced=announced, hint=hint)
+        show(given, asdict(planned), renewals.planned(planned))
+        return
+    if given["undo"]:
+        done = revision.undo(config, named, announced=announced)
     else:
-        with progress(given):
-            done = revision.regenerate(config, arxiv_id, now, announced=announced, hint=hint)
-    show(given, terminal.regenerated_record(done), terminal.regenerated(done))
+        with progress(given) as watch:
+            done = revision.regenerate(config, asked, now, announced=announced, hint=hint, watch=watch)
+    if len(named) == 1 and (error := done.failure or done.papers[0].error):
+        raise error
+    show(given, renewals.regenerated_record(done), renewals.regenerated(done))
+    if done.failure:
+        raise done.failure
+    click.get_current_context().exit(done.exit_code)
 
 
 @main.command()
 @click.argument("announced", type=Day(), required=False)
-@options(SHARED)
+@options(ONE_LANGUAGE, SHARED)
 def render(announced: date | None, **given: Any) -> None:
     """Write the pages again from saved editions: of one date, or all. No network, no model."""
     from . import pipeline
     from .terminal import counted
 
-    config = configured(given)
+    config = in_one_language(given)
     with progress(given) as watch:
         written, damaged = pipeline.render_again(config, [announced] if announced else None, watch)
     show(given, {"written": written}, f"{counted(len(written), 'page')} changed in {config.output}")
@@ -170,13 +238,13 @@ def render(announced: date | None, **given: Any) -> None:
 
 @main.command(name="show")
 @click.argument("what", type=DayOrPaper(), metavar="DATE|ARXIV_ID")
-@options(SHARED)
+@options(ONE_LANGUAGE, SHARED)
 def show_command(what: date | str, **given: Any) -> None:
     """Print a day's table of contents, or one card."""
     from . import terminal
     from .store import Store
 
-    config = configured(given)
+    config = in_one_language(given)
     store = Store(config.output)
     if isinstance(what, date) and (day := store.load(what)):
         show(given, day.model_dump(mode="json", by_alias=True), terminal.contents(day))
@@ -189,13 +257,13 @@ def show_command(what: date | str, **given: Any) -> None:
 
 
 @main.command()
-@options(SHARED)
+@options(ONE_LANGUAGE, SHARED)
 def status(**given: Any) -> None:
     """Print what is on file: editions, missing cards and why, tokens and money, the cache."""
     from . import overview, terminal
 
-    config = configured(given)
+    config = in_one_language(given)
     found = overview.status(config, now)
-    show(given, terminal.status_record(found, found.gaps), terminal.status(found, found.gaps))
+    show(given, terminal.status_record(found, found.gaps), terminal.status(found, found.gaps, width()))
     if found.damaged:
         raise found.damaged[0]

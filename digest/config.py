@@ -7,17 +7,32 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Strict, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
-from . import turns
+from . import services, turns
 from .engines import ENGINES
 from .errors import ConfigError
 from .identifiers import canonical_category
 from .keywords import parse
+from .languages import DEFAULT, canonical_language
+from .money import Price as ModelPrice
+from .money import Prices
 from .plaintext import one_line
 from .rules import Rule, Rules
+from .services import Service
 from .words import words
 
 DEFAULT_FILE = "digest.toml"
@@ -57,6 +72,22 @@ def _author(name: str) -> str:
     return one_line(name)
 
 
+def _service(name: str) -> str:
+    if name not in services.services():
+        raise ValueError(f"no service is called {name!r}; one of {', '.join(sorted(services.services()))}")
+    return name
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _each_once(tags: tuple[str, ...]) -> tuple[str, ...]:
+    if not tags:
+        raise ValueError("at least one language is needed")
+    return tuple(dict.fromkeys(tags))
+
+
 Folder = Annotated[Path, AfterValidator(_folder)]
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False, le=1e9)]
@@ -66,6 +97,8 @@ Title = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\w")]
 Keyword = Annotated[str, Field(max_length=500), AfterValidator(_keyword)]
 Author = Annotated[str, Field(max_length=200), AfterValidator(_author)]
 Yes = Annotated[bool, Strict()]
+Tag = Annotated[str, AfterValidator(canonical_language)]
+Languages = Annotated[tuple[Tag, ...], BeforeValidator(_listed), AfterValidator(_each_once)]
 
 
 class Part(BaseModel):
@@ -87,19 +120,31 @@ class Arxiv(Part):
 
 
 class Price(Part):
-    """`price` in `[engine]`: money for a million tokens, in any one currency."""
+    """`price` in `[engine]`, and a table of `[prices]`: money for a million tokens, in any one currency."""
 
     input: Annotated[Number, Field(ge=0)]
     output: Annotated[Number, Field(ge=0)]
     cached: Annotated[Number, Field(ge=0)] | None = None  #: of the input tokens that the service had cached; as input
-    currency: str = "USD"
+    currency: Annotated[str, Field(min_length=1, max_length=20)] = "USD"
 
 
-class EngineSettings(Part):
-    """`[engine]`: what writes the cards."""
+class Budget(Part):
+    """`[budget]`: what may be spent; what would exceed it is not asked."""
 
-    name: Annotated[str, AfterValidator(_engine)] = "chat"
-    model: Annotated[str, Field(min_length=1)] = "gpt-4o-mini"
+    per_run: Annotated[Number, Field(ge=0)] | None = None  #: money, in the price's currency
+    per_day: Annotated[Number, Field(ge=0)] | None = None  #: money, UTC
+    per_month: Annotated[Number, Field(ge=0)] | None = None  #: money, UTC
+    tokens_per_day: Annotated[Whole, Field(ge=0)] | None = None  #: of prompts and replies, UTC
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it needs a price."""
+        return (self.per_run, self.per_day, self.per_month) != (None, None, None)
+
+
+class Backend(Part):
+    """What `[engine]` and `[engine.fallback]` have in common: where a model is, and what it takes."""
+
     base_url: Address | None = None  #: none: OpenAI's own
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "OPENAI_API_KEY"
     concurrency: Annotated[Whole, Field(ge=1, le=4096)] = 16
@@ -107,6 +152,22 @@ class EngineSettings(Part):
     tokens_per_minute: Annotated[Number, Field(gt=0)] | None = None
     timeout_seconds: Annotated[Number, Field(gt=0)] = 120.0
     price: Price | None = None
+
+
+class FallbackSettings(Backend):
+    """`[engine.fallback]`: what is asked where the first service fails."""
+
+    model: Annotated[str, Field(min_length=1)]
+
+
+class EngineSettings(Backend):
+    """`[engine]`: what writes the cards."""
+
+    name: Annotated[str, AfterValidator(_engine)] = "chat"
+    service: Annotated[str, AfterValidator(_service)] | None = None  #: of services.toml: gives what nobody else sets
+    model: Annotated[str, Field(min_length=1)] = "gpt-4o-mini"
+    batch_wait_seconds: Annotated[Number, Field(ge=0)] = 600.0  #: of engine "batch", before it is left to a later run
+    fallback: FallbackSettings | None = None
 
 
 class SectionSettings(Part):
@@ -148,16 +209,31 @@ class Config(Part):
     authors: tuple[Author, ...] = ()  #: followed in all that is collected
     exclude: tuple[Keyword, ...] = ()  #: of papers that are kept out of every edition
     cross_lists: Yes = True  #: False: papers whose primary category is another one are kept out
-    language: Literal["zh-Hans"] = "zh-Hans"
+    languages: Languages = Field(default=(DEFAULT,), alias="language")  #: an edition in each, the first one's in front
     output: Folder = Path("site")
     cache: Folder = Path("cache")
     arxiv: Arxiv = Arxiv()
     engine: EngineSettings = EngineSettings()
+    prices: Mapping[str, Price] = {}  #: model -> what it costs, where it is not the engine's own
+    budget: Budget = Budget()
     section: Annotated[tuple[SectionSettings, ...], AfterValidator(_titled_apart)] = ()
+    front: str | None = None  #: the language whose site is `output` itself; None: the first one
     file: Path | None = None  #: the one that was read
     home: Path = Path()  #: where a user's prompts/ and templates/ are looked for: beside the config file
     shared: Path | None = None  #: where all processes of this user wait for their turn at arXiv; None: each for itself
     api_key: SecretStr | None = None  #: from the environment only
+    fallback_key: SecretStr | None = None  #: from the environment only
+
+    @property
+    def language(self) -> str:
+        """The first of the languages."""
+        return self.languages[0]
+
+    def in_language(self, tag: str, output: Path | None = None) -> "Config":
+        """A copy for one language alone, and for the folder of its site: `output`, or where it belongs."""
+        is_front = tag == (self.front or self.language)
+        place = output or (self.output if is_front else self.output / tag)
+        return self.model_copy(update={"languages": (tag,), "front": tag, "output": place})
 
     @property
     def rules(self) -> Rules:
@@ -173,6 +249,33 @@ class Config(Part):
             exclude=self.exclude,
             cross_lists=self.cross_lists,
         )
+
+    @property
+    def service(self) -> Service | None:
+        """The service that has the engine's address or, where none is known by it, the one that was chosen by name."""
+        named = services.services().get(self.engine.service or "")
+        has_address = self.engine.base_url is not None or self.engine.name in ("chat", "batch")
+        return (services.at(self.engine.base_url) if has_address else None) or named
+
+    @property
+    def price_table(self) -> Prices:
+        """What models cost: the user's own prices, then those that the program knows of the service in use."""
+        own = {model: ModelPrice(**price.model_dump()) for model, price in self.prices.items()}
+        if self.engine.price:
+            own[self.engine.model] = ModelPrice(**self.engine.price.model_dump())
+        second = self.on_fallback
+        if second and (price := second.price_table.of(second.engine.model)):
+            own.setdefault(second.engine.model, price)
+        service = self.service
+        return Prices(own, service.known_prices, service.price_of_others) if service else Prices(own)
+
+    @property
+    def on_fallback(self) -> "Config | None":
+        """A copy with the second service in the place of the first, if there is a second."""
+        second = self.engine.fallback
+        if second is None:
+            return None
+        return self.model_copy(update={"engine": EngineSettings(**dict(second)), "api_key": self.fallback_key})
 
     @property
     def oai_address(self) -> str | None:
@@ -197,6 +300,8 @@ class Config(Part):
         Raises:
             ConfigError: there is none.
         """
+        if self.api_key is None and self.engine.service and self.service and not self.service.key:
+            return "none"  # a header must hold something
         if self.api_key is None:
             name = self.engine.api_key_env
             raise ConfigError(
@@ -218,7 +323,7 @@ def _section(keyword: str) -> SectionSettings:
 
 def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
     """
-    The configuration: what was given by flag or variable, over digest.toml, over the defaults.
+    The configuration: what was given by flag or variable, over digest.toml, over the service's, over the defaults.
 
     Args:
         file: the config file; None takes ./digest.toml if it is there.
@@ -230,7 +335,7 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     """
     path = file or Path(DEFAULT_FILE)
     table = _read(path) if file is not None or path.exists() else {}
-    for reserved in ("file", "home", "shared", "api_key"):
+    for reserved in ("file", "home", "shared", "api_key", "fallback_key", "front"):
         if reserved in table:
             raise ConfigError(f"{path}: {reserved}: unknown key", hint="keys stay in the environment")
     for name in ("output", "cache"):
@@ -238,14 +343,22 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
             del table[name]  # as an empty variable: not set
         elif isinstance(table.get(name), str):  # beside the file that names it, wherever the command runs
             table[name] = str(path.parent / _expanded(table[name]))
+    services.keep_price(table, given)
+    listed = _languages(table)
     _set(table, given)
+    names = services.fill_in(table, given)
     table |= {"home": path.parent, "file": path if path.exists() else None}
     config = _validated(table, str(path), given)
-    key = environment.get(config.engine.api_key_env, "").strip()
+    if listed and {*config.languages} <= {*listed}:  # those given are some of the file's, and stay in their places
+        config = config.model_copy(update={"front": listed[0]})
+    names = names or (config.engine.api_key_env,)
+    key = next(filter(None, (environment.get(name, "").strip() for name in names)), "")
     home = environment.get("HOME") or environment.get("USERPROFILE")
     is_told = Path(environment.get("XDG_CACHE_HOME", "")).is_absolute()
     shared = turns.default_folder(environment, Path(home or "/")) if home or is_told else None
-    return config.model_copy(update={"api_key": SecretStr(key) if key else None, "shared": shared})
+    second = environment.get(config.engine.fallback.api_key_env, "").strip() if config.engine.fallback else ""
+    keys = {"api_key": SecretStr(key) if key else None, "fallback_key": SecretStr(second) if second else None}
+    return config.model_copy(update={**keys, "shared": shared})
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -257,6 +370,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: can't be read: {error}") from error
     except (ValueError, RecursionError) as error:  # a TOMLDecodeError, or a number or nesting beyond all measure
         raise ConfigError(f"{path}: {error}", hint="mend that line; strings stand in quotes") from error
+
+
+def _languages(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of the file; none where it names none, or where the check will say what is wrong."""
+    try:
+        return TypeAdapter(Languages).validate_python(table.get("language", ()))
+    except ValidationError:
+        return ()
 
 
 def _expanded(folder: str) -> Path:

@@ -67,7 +67,16 @@ SHARED = (
     click.option("-q", "--quiet", is_flag=True, help="Say errors only."),
     click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON."),
 )
+
+
+def _language(help_text: str) -> tuple[Callable[[Command], Command], ...]:
+    return (click.option("--language", multiple=True, envvar="DIGEST_LANGUAGE", help=help_text),)
+
+
+LANGUAGE = _language("Of the cards: zh-Hant, ja, ko, en...; again for one more.  [default: zh-Hans]")
+ONE_LANGUAGE = _language("Whose site, where it is made in several.  [default: the first one's]")
 ENGINE = (
+    click.option("--service", envvar="DIGEST_SERVICE", help="deepseek, openai, qwen, ollama...: sets what you do not."),
     click.option("--model", envvar="DIGEST_MODEL", help="Name of the model at the service."),
     click.option("--base-url", envvar="OPENAI_BASE_URL", help="Its address, up to /v1."),
     click.option("--engine", envvar="DIGEST_ENGINE", help='chat, echo or "module:attribute".'),
@@ -82,6 +91,7 @@ KEYS = {
     "model": "engine.model",
     "base_url": "engine.base_url",
     "engine": "engine.name",
+    "service": "engine.service",
     "concurrency": "engine.concurrency",
 }
 #: environment -> config key, for what no flag of the command takes
@@ -90,6 +100,8 @@ VARIABLES = {
     "DIGEST_ARXIV_RSS": "arxiv.rss",
     "DIGEST_ARXIV_OAI": "arxiv.oai",
     "DIGEST_MODEL": "engine.model",
+    "DIGEST_SERVICE": "engine.service",
+    "OPENAI_BASE_URL": "engine.base_url",
 }
 
 
@@ -125,6 +137,13 @@ def configured(given: dict[str, Any]) -> "Config":
     return config.with_keywords(given.get("keywords", ()))
 
 
+def in_one_language(given: dict[str, Any]) -> "Config":
+    """As `configured`, for a command that looks at the site of one language."""
+    from . import places
+
+    return places.one(configured(given), asked=bool(given["language"]))
+
+
 def home() -> str:
     """The user's home, also where a service manager names none; empty if there is none."""
     try:
@@ -146,6 +165,13 @@ def now() -> datetime:
     if not 1991 < moment.year < 2200:
         raise ConfigError(f"DIGEST_NOW: {said!r} is a time without arXiv", hint="such as 2026-03-17T06:00:00Z")
     return moment
+
+
+def width() -> int:
+    """Characters in a line of the terminal; 100 where standard output is none."""
+    import shutil
+
+    return max(60, shutil.get_terminal_size((100, 24)).columns) if sys.stdout.isatty() else 100
 
 
 def show(given: dict[str, Any], record: object, text: str) -> None:

@@ -6,7 +6,9 @@ Holds no logic and imports nothing: every other module may raise from here.
     ├── ConfigError                   2    fix digest.toml, a flag or a key
     ├── SourceError                  75    try again later
     ├── EngineError                  75    try again later
-    │   └── EngineRefused             2    fix the key, the model name or the quota
+    │   ├── EngineRefused             2    fix the key, the model name or the quota
+    │   ├── BatchPending             75    run the same command again later
+    │   └── BudgetReached            75    wait until the budget renews, or raise it
     ├── RecordError                   2    repair or delete the named file
     ├── StorageError                 75    make room, then run the same command again
     ├── BusyError                    75    let the other run end
@@ -49,6 +51,14 @@ class EngineRefused(EngineError):
     """The model service refuses all requests: the key, the model's name or the quota is wrong."""
 
     exit_code = EX_USAGE
+
+
+class BatchPending(EngineError):
+    """A batch is not done yet; the same command fetches it later."""
+
+
+class BudgetReached(EngineError):
+    """The next request might cost more than is left of a budget; nothing more is asked."""
 
 
 class RecordError(DigestError):

@@ -1,6 +1,6 @@
-"""The figures of a text: which values a source gives, and which figures of a card it does not give.
+"""The figures of a text: what each of them may mean, and every value that a source may give.
 
-Pure. Knows numbers and their spellings only: what a missing figure means is for checks.py.
+Pure. Knows numbers and their spellings only: which figures a source bears out is for evidence.py.
 """
 
 import re
@@ -40,13 +40,20 @@ def plain(text: str) -> str:
     >>> plain(r"$1{,}000$ 或 10\%，３．５×10⁵")
     '1,000 或 10%,3.5×10^5'
     """
-    # Before compatibility forms are folded, for which "10⁵" is 105.
-    text = _UNSEEN.sub("", _RAISED.sub(lambda found: "^" + found[0].translate(_SUPERSCRIPTS), text))
-    # A Chinese comma parts two figures; folded, it would join them. Between full-width digits it may group one.
-    text = unicodedata.normalize("NFKC", _COMMA.sub(", ", text))
-    for pattern, put in _SPELLINGS:
-        text = pattern.sub(put, text)
+    if _RARE.search(text):
+        # Before compatibility forms are folded, for which "10⁵" is 105.
+        text = _UNSEEN.sub("", _RAISED.sub(lambda found: "^" + found[0].translate(_SUPERSCRIPTS), text))
+    if not text.isascii():
+        # A Chinese comma parts two figures; folded, it would join them. Between full-width digits it may group one.
+        text = unicodedata.normalize("NFKC", _COMMA.sub(", ", text))
+    if _SPELT_OTHERWISE.search(text):
+        for pattern, put in _SPELLINGS:
+            text = pattern.sub(put, text)
     return text
+
+
+_RARE = re.compile("[\u00ad⁰-⁹¹²³⁺⁻\u200b-\u200d\u2060①-⓿❶-➓]")
+_SPELT_OTHERWISE = re.compile(r"[\\${}‐-―−～〜~∼⁃⁄]")
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------
@@ -62,7 +69,7 @@ _FIGURE = re.compile(
       | /(?P<below>\d{1,9})(?![\d.])
     )?
     (?: [多余几]?\s?(?P<han>(?:百(?!分)|千(?![克米瓦卡赫字比伏])|万|亿){1,4})
-      | \s?(?P<letter>[kKMBT]|bn|Bn|mn)(?![A-Za-z])
+      | \s?(?P<letter>[kKMBT]|bn|Bn|mn)(?![A-Za-z0-9])
       | [\s-](?P<word>(?i:hundred|thousand|million|billion|trillion)s?)\b
     )?
     (?P<percent> \s?% | \s?(?:percent|per\s?cent|percentage|pp|points?)\b | \s?个?百?分?点 )?
@@ -73,8 +80,9 @@ _NUMERAL = re.compile(
     "(?:[一二两三四五六七八九][十百千万亿][零〇一二两三四五六七八九十百千万亿]{0,12}"
     "|十[一二三四五六七八九万亿][零一二三四五六七八九十百千万亿]{0,12}|(?<=百分之)[一二三四五六七八九十]{1,3})(?![零一二三四五六七八九十百千万亿]|分之|行诗|夜)"
 )
+_PLACE = re.compile("[十百千万亿]")
 _RANGE = re.compile(r"\s?(?:%|[a-zA-Z万亿]{1,2})?\s?(?:-+|to|and|or|至|到|、|,|和|与|/)\s?", re.IGNORECASE)
-_OF_100 = "百分之"
+OF_100 = "百分之"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,24 +153,29 @@ def figures(text: str, *, chinese_numerals: bool = True) -> Iterator[Figure]:
     matches = list(_FIGURE.finditer(text))
     factors = [*map(_factor, matches), 1]
     for index, found in enumerate(matches):
-        of100 = text.endswith(_OF_100, 0, found.start())
+        of100 = text.endswith(OF_100, 0, found.start())
         readings = _readings(found, factors[index], of100 or bool(found["percent"]))
         if factors[index] == 1 < factors[index + 1] and _RANGE.fullmatch(text, found.end(), matches[index + 1].start()):
             readings += _readings(found, factors[index + 1], hundredth=False)  # "10 to 20 million"
-        yield Figure(_OF_100 * of100 + found[0].strip(), readings, found.start(), found.end())
-    for found in _NUMERAL.finditer(text) if chinese_numerals else ():
+        yield Figure(OF_100 * of100 + found[0].strip(), readings, found.start(), found.end())
+    for found in _NUMERAL.finditer(text) if chinese_numerals and _PLACE.search(text) else ():
         value = chinese(found[0])
         if value is not None:
-            of100 = text.endswith(_OF_100, 0, found.start())
+            of100 = text.endswith(OF_100, 0, found.start())
             readings = ((Decimal(value),), *(((Decimal(value) / 100,),) * of100))
-            yield Figure(_OF_100 * of100 + found[0], readings, found.start(), found.end())
+            yield Figure(OF_100 * of100 + found[0], readings, found.start(), found.end())
 
 
 # ---- the source ------------------------------------------------------------------------------------------------
 
-_BARE = re.compile(r"\d+(?:,\d{3}(?!\d))*(?:\.\d+)?")
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,])(\d{1,3}),(\d{1,2})(?=\s?[kKMB%](?![A-Za-z]))")  # "4,6k"
+BARE = re.compile(  # but for those that a scale follows: "20 million" is no 20
+    r"\d(?<!\d\d)(?<!\d[.,]\d)\d*(?:,\d{3}(?!\d))*(?:\.\d+)?"
+    r"(?![\d.,]*(?:\s?(?:[kKMBT]|bn|mn)(?![A-Za-z0-9])|[\s-](?i:thousand|million|billion|trillion)))"
+)
 _TORN = re.compile(r"\d{1,15}(?:(?: \d{3}(?!\d))+|\. \d+(?=\s?%)|(?:-\d(?!\d))+)")  # "10 000", "15. 2%", "9-1-1"
 _TEX_GROUPS = re.compile(r"\d{1,9}(?:\{,\}\d{1,9})+")
+_IN_MAY = re.compile(r"\bMay,? (?:of )?\d")
 _DECADE = re.compile(r"[12]\d(\d0)'?s\b")
 
 
@@ -178,48 +191,15 @@ def values(text: str) -> frozenset[Decimal]:
 
 
 def _values(text: str) -> Iterator[Decimal]:
+    if _DECIMAL_COMMA.search(text):
+        yield from _values(_DECIMAL_COMMA.sub(r"\1.\2", text))
     for figure in figures(text, chinese_numerals=False):
         for reading in figure.readings:
             yield from reading
-    yield from map(_number, _BARE.findall(text))
+    yield from map(_number, BARE.findall(text))
     for torn in _TORN.findall(text):
         yield _number(re.sub("[ -]", "", torn))
     yield from map(Decimal, _DECADE.findall(text))
+    if _IN_MAY.search(text):  # all other months are no other words
+        yield Decimal(5)
     yield from english(text)
-
-
-# ---- the comparison --------------------------------------------------------------------------------------------
-
-_MARK = re.compile(r"\s?[)）.、:：](?!\d)")
-_ITEM_START = re.compile(r"(?:^|[\s;。:,、(.!?；：，])$")
-_MEASURE = re.compile(
-    r"\s?(?:个|种|项|类|大|组|步|层|轮|次|篇|位|条|款|套|张|幅|家|所|门|国|维|阶|级|段|月|数据集|模|任|语)|(?<=1)\s?[分秒小天周年]"
-)
-_IN_NAME = re.compile(r"(?<=[A-Za-z])\d[A-Za-z]")  # B2B, H2O: a name, not a count
-
-
-def missing(text: str, known: frozenset[Decimal], *, chinese_numerals: bool = True) -> list[str]:
-    """The figures of `text`, as printed and in order, that are not among the `known` values; each once.
-
-    Left alone are marks of a list and small counts before a measure word: a model may count what is enumerated.
-
-    >>> missing("在 3 个任务上提升 4.1%", values("We gain 3.5%."))
-    ['4.1%']
-    """
-    text = plain(text)
-    found = figures(text, chinese_numerals=chinese_numerals)
-    absent = (figure for figure in found if not _given(figure, known) and not _tolerated(figure, text))
-    return list(dict.fromkeys(figure.printed for figure in absent))
-
-
-def _given(figure: Figure, known: frozenset[Decimal]) -> bool:
-    return any(all(value in known for value in reading) for reading in figure.readings)
-
-
-def _tolerated(figure: Figure, text: str) -> bool:
-    if not (figure.printed.isdecimal() and len(figure.printed) <= 2):
-        return _IN_NAME.match(text, figure.start) is not None
-    before, after = text[max(0, figure.start - 1) : figure.start], text[figure.end : figure.end + 5]
-    mark = int(figure.printed) <= 20 and _MARK.match(after) and _ITEM_START.search(before)
-    counted = int(figure.printed) <= 10 and _MEASURE.match(text, figure.end)
-    return bool(mark or counted or text.startswith("3D", figure.start))

@@ -151,6 +151,9 @@ class Arxiv:
     def __init__(self, config: Config, clock: Clock, days: Sequence[date] = (), fresh: bool = False) -> None:
         self._config, self._clock, self._days, self._fresh = config, clock, days, fresh
         self._harvests: dict[tuple[str, ...], tuple[date, list[Harvested]]] = {}
+        # What was asked for last, for the edition of the same date in another language.
+        self._heard: tuple[date, Rules, Listing] | None = None
+        self._tables: tuple[Rules, Mapping[str, int], KeywordTables] | None = None
 
     @cached_property
     def session(self) -> PoliteSession:
@@ -176,6 +179,11 @@ class Arxiv:
 
     def listing(self, announced: date, rules: Rules) -> Listing:
         """From the feed while it is out; else from search or OAI-PMH, and from both where one knows nothing newer."""
+        if self._heard is None or self._heard[:2] != (announced, rules):
+            self._heard = announced, rules, self._asked(announced, rules)
+        return self._heard[2]
+
+    def _asked(self, announced: date, rules: Rules) -> Listing:
         if not rules.categories and not rules.keywords:
             raise ConfigError(
                 "nothing to collect: no category and no keyword is asked for",
@@ -294,12 +302,15 @@ class Arxiv:
         Raises:
             SourceError: arXiv did not answer.
         """
+        if self._tables and self._tables[:2] == (rules, limits):
+            return self._tables[2]
         old = {one.title: one for one in saved.tables} if saved else {}
         today = schedule.newest(self._clock(), self._config.arxiv.holidays)
         if saved and saved.updated == today and not self._fresh and _same(old, rules, limits):
             return saved
         tables = [self._table(rule, old.get(rule.title), limits[rule.title]) for rule in rules.sections]
-        return KeywordTables(updated=today, tables=tuple(tables))
+        self._tables = rules, limits, KeywordTables(updated=today, tables=tuple(tables))
+        return self._tables[2]
 
     def _table(self, rule: Rule, saved: KeywordTable | None, limit: int) -> KeywordTable:
         query = _query(rule)

@@ -76,6 +76,7 @@ class Origin(Record):
     prompt_tokens: int | None = None
     cached_tokens: int | None = None  #: the part of prompt_tokens that the service had in its own cache
     completion_tokens: int | None = None
+    hint: Line | None = None  #: what the reader wanted of a regeneration
     repair: bool = False  #: the reply to a second asking, which named what was wrong with the first
     cost: float | None = None  #: money, by the price table of the run that first saw the reply; None: no price known
     currency: str | None = None

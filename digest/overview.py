@@ -1,16 +1,18 @@
 """What is on file and what a run would take: looks at everything and changes nothing."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from . import agenda, history, listings, pipeline, prompts, report, schedule
+from . import agenda, backends, history, listings, money, pipeline, prompts, report, schedule
 from .config import Config
 from .engines.cached import open_cache
+from .engines.shelf import reply_count
 from .errors import ConfigError, DigestError, RecordError
 from .models import Edition, Entry, Request
+from .money import Price
 from .store import Store, guarded
 
 NOTE_TOKENS = 100  #: of a usual note on a change
@@ -25,8 +27,10 @@ class Estimate:
     requests: int
     prompt_tokens: int
     completion_tokens: int
-    money: float | None  #: None: no price is configured
+    money: float | None  #: at full price, with nothing in the service's own cache; None: no price is known
     currency: str | None
+    model: str = ""
+    price: Price | None = None  #: what the money is reckoned with
 
 
 def estimate(
@@ -47,21 +51,36 @@ def estimate(
     misses = [*cards, *notes]
     tokens_in = sum(map(prompts.estimated_tokens, misses))
     tokens_out = len(cards) * prompts.REPLY_TOKENS + len(notes) * NOTE_TOKENS
-    price = config.engine.price
-    money = report.cost(price, tokens_in, tokens_out) if price else None
+    model = backends.model_of(config)
+    price = config.price_table.of(model, config.engine.name)
+    cost = price.cost(tokens_in, tokens_out) if price else None
     currency = price.currency if price else None
-    return Estimate(day, len(edition.entries), len(misses), tokens_in, tokens_out, money, currency)
+    return Estimate(day, len(edition.entries), len(misses), tokens_in, tokens_out, cost, currency, model, price)
+
+
+def together(found: Sequence[Estimate]) -> Estimate:
+    """What the runs of several dates would ask, under the first of them."""
+    costs = [one.money for one in found if one.money is not None]
+    return replace(
+        max(found, key=lambda one: one.requests),  # of a date that knows the price, if any does
+        announced=min(one.announced for one in found),
+        papers=sum(one.papers for one in found),
+        requests=sum(one.requests for one in found),
+        prompt_tokens=sum(one.prompt_tokens for one in found),
+        completion_tokens=sum(one.completion_tokens for one in found),
+        money=sum(costs) if costs else None,
+    )
 
 
 def _cards(config: Config, edition: Edition, replies: Mapping[str, str]) -> Iterator[Request]:
-    prompt, model = pipeline.read_prompt(config), pipeline.model_of(config)
+    prompt, model = pipeline.read_prompt(config), backends.model_of(config)
     for entry in (*edition.entries, *history.to_summarize(edition)):
         if entry.card is None and entry.paper.arxiv_id not in replies:
             yield prompts.ask(prompt, entry.paper, model=model)
 
 
 def _notes(config: Config, edition: Edition) -> Iterator[Request]:
-    prompt, model = pipeline.read_prompt(config, "change"), pipeline.model_of(config)
+    prompt, model = pipeline.read_prompt(config, "change"), backends.model_of(config)
     for before, entry in pipeline.to_describe(config, edition):
         yield prompts.ask_change(prompt, before, entry.paper, model=model)
 
@@ -69,7 +88,7 @@ def _notes(config: Config, edition: Edition) -> Iterator[Request]:
 def _misses(config: Config, asked: list[Request], clock: listings.Clock) -> list[Request]:
     if not (config.cache / "cache.db").exists():
         return asked
-    with pipeline.cached_engine(config, clock) as cached:
+    with backends.cached_engine(config, clock) as cached:
         return cached.misses(asked)
 
 
@@ -79,10 +98,8 @@ class Status:
 
     editions: tuple[report.Ledger, ...]  #: newest first
     missing: tuple[tuple[date, Entry], ...]  #: entries without a card
-    spent: tuple[report.Spent, ...]
-    price: report.Price | None
-    model: str  #: the one that `price` is for
-    currency: str | None
+    spent: tuple[report.Spent, ...]  #: by date and model
+    days: tuple[report.DaySpent, ...]  #: the same by date alone, newest first
     cache: Path
     cache_bytes: int
     replies: int  #: in the cache
@@ -92,7 +109,9 @@ class Status:
 
 def status(config: Config, clock: listings.Clock) -> Status:
     """What is on file, without network; a damaged edition is told of, not stumbled over."""
-    editions, unreadable = pipeline.readable(Store(config.output))
+    saved, unreadable = pipeline.readable(Store(config.output))
+    prices = config.price_table
+    editions = [money.priced(edition, prices) for edition in saved]  # today's price for what had none
     damaged: list[DigestError] = [*unreadable]
     with guarded(config.cache):
         files = [path for path in config.cache.glob("cache.db*") if path.is_file()]
@@ -105,9 +124,7 @@ def status(config: Config, clock: listings.Clock) -> Status:
         editions=tuple(report.ledger(edition) for edition in editions),
         missing=tuple((edition.announced, entry) for edition in editions for entry in report.missing(edition)),
         spent=tuple(report.spent(editions)),
-        price=config.engine.price,
-        model=config.engine.model,
-        currency=config.engine.price.currency if config.engine.price else None,
+        days=report.spending(editions),
         cache=config.cache,
         cache_bytes=sum(path.stat().st_size for path in files),
         replies=replies,
@@ -127,7 +144,7 @@ def _gaps(config: Config, clock: listings.Clock) -> tuple[date, ...]:
 def _reply_count(folder: Path) -> int:
     cache = open_cache(folder)
     try:
-        return len(cache)
+        return reply_count(cache)
     except (TypeError, sqlite3.Error) as error:
         raise RecordError(f"{folder}/cache.db: damaged: {error}", hint="delete the folder; it costs replies") from error
     finally:

@@ -3,6 +3,7 @@
 Types for click; knows nothing of commands or settings.
 """
 
+import sys
 from datetime import date
 from typing import Any
 
@@ -52,11 +53,29 @@ class DayOrPaper(click.ParamType[date | str]):
             self.fail(f"{value!r} is neither a date such as 2026-03-17 nor an arXiv identifier", param, ctx)
 
 
-class PaperId(DayOrPaper):
-    """An arXiv identifier."""
+class PaperIds(click.ParamType[tuple[str, ...]]):
+    """An arXiv identifier, or - for those on standard input: one a line, without what stands behind a #."""
 
     name = "arxiv_id"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        found = super().convert(value, param, ctx)
-        return found if isinstance(found, str) else self.fail(f"{value!r} is no arXiv identifier", param, ctx)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        if value != "-":
+            return (self._base(value, "", param, ctx),)
+        try:
+            lines = sys.stdin.buffer.read().decode("utf-8-sig").splitlines()
+        except UnicodeError:
+            self.fail("standard input is not UTF-8", param, ctx)
+        said = (
+            (f"standard input, line {number}: ", line.partition("#")[0].strip()) for number, line in enumerate(lines, 1)
+        )
+        return tuple(self._base(text, where, param, ctx) for where, text in said if text)
+
+    def _base(self, value: str, where: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from .identifiers import parse_id
+
+        try:
+            return parse_id(value).base
+        except ValueError:
+            self.fail(f"{where}{value[:60]!r} is no arXiv identifier; write it as 2603.01234", param, ctx)

@@ -6,19 +6,19 @@ Brings the edges together; decides nothing that a pure module could decide and p
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from . import changes, history, listings, prompts, resources, selection, summary
+from . import backends, changes, glossary, history, listings, money, places, prompts, resources, selection, summary
 from .agenda import Order, day_of, gaps, nothing_announced
 from .config import Config
-from .engines import Engine, open_engine
-from .engines.cached import CachedEngine, open_cache
+from .engines import Engine
+from .engines.budgeted import Meter
 from .engines.recorded import RecordedEngine
 from .errors import ConfigError, EngineError, RecordError, SourceError
+from .languages import language_of
 from .listings import Clock
-from .models import Edition, Entry, KeywordTables, Page, Paper
+from .models import Bill, Edition, Entry, KeywordTables, Page, Paper
 from .render import DAY_PAGES, KEYWORD_PAGES, WHOLE_PAGES, Look, open_formats
 from .store import Store
 
@@ -42,10 +42,16 @@ class Outcome:
     written: tuple[str, ...] = ()  #: pages whose bytes changed
     seconds: float = 0.0
     gaps: tuple[date, ...] = ()  #: listing dates since the last edition before this one that have none
+    bills: tuple[Bill, ...] = ()  #: what the replies that came now cost; those from the cache cost nothing again
 
 
 def run(
-    config: Config, order: Order, clock: Clock, watch: Watch = unwatched, desk: listings.Desk | None = None
+    config: Config,
+    order: Order,
+    clock: Clock,
+    watch: Watch = unwatched,
+    desk: listings.Desk | None = None,
+    meter: Meter | None = None,
 ) -> Outcome:
     """
     The whole job for one announcement date: its edition saved and its pages written.
@@ -56,6 +62,7 @@ def run(
         clock: Now, UTC.
         watch: Is told how far it is.
         desk: Where listings come from, if several dates share one; else it is opened as `order` says.
+        meter: Counts money, if several dates share the budget of one run.
 
     Raises:
         DigestError: see errors.py; whatever was collected and answered before is kept.
@@ -65,19 +72,22 @@ def run(
     if message := nothing_announced(config, order, day, clock):
         return Outcome(day, None, message, gaps=gaps(config, order, day))
     store = Store(config.output)
-    if config.engine.name == "chat" and order.papers is None and store.load(day) is None:
+    if config.engine.name in backends.ASKING and order.papers is None and store.load(day) is None:
         config.key()  # before arXiv is asked for anything and anything is written
+    backends.price_of(config)
     with store.locked():
-        return _run(config, order, day, clock, watch, desk)
+        return _run(config, order, day, clock, watch, desk, Meter(within=meter))
 
 
-def _run(config: Config, order: Order, day: date, clock: Clock, watch: Watch, desk: listings.Desk) -> Outcome:
+def _run(
+    config: Config, order: Order, day: date, clock: Clock, watch: Watch, desk: listings.Desk, meter: Meter
+) -> Outcome:
     began, store = time.monotonic(), Store(config.output)
     edition, replies = collect(config, order, day, desk, watch)
     store.save(edition)
     _follow_keywords(config, desk, store)
     failure = None
-    with cached_engine(config, clock) as cached:
+    with backends.cached_engine(config, clock, meter) as cached:
         try:
             edition = summarize(config, edition, RecordedEngine(replies, cached, clock), watch)
             edition = describe(config, edition, cached)
@@ -91,7 +101,7 @@ def _run(config: Config, order: Order, day: date, clock: Clock, watch: Watch, de
     if failure:
         raise failure
     seconds = time.monotonic() - began
-    return Outcome(day, edition, None, cached.sent, written, seconds, gaps(config, order, day))
+    return Outcome(day, edition, None, cached.sent, written, seconds, gaps(config, order, day), meter.bills)
 
 
 def open_desk(config: Config, order: Order, clock: Clock, days: Sequence[date] | None = None) -> listings.Desk:
@@ -103,11 +113,6 @@ def open_desk(config: Config, order: Order, clock: Clock, days: Sequence[date] |
     return listings.Arxiv(config, clock, days or (), fresh=order.refresh)
 
 
-def model_of(config: Config) -> str:
-    """The model to ask for; an engine without one must not answer in the name of another's."""
-    return "echo" if config.engine.name == "echo" else config.engine.model
-
-
 # ------------------------------------------------------------------------------------------ collect and arrange
 
 
@@ -117,9 +122,11 @@ def collect(
     """The arranged edition of `day`, what is on file joined by what was asked for beside it; and recorded replies."""
     store = Store(config.output)
     saved = store.load(day)
+    if saved is not None and saved.source == "sample" and (not order.sample or saved.language != config.language):
+        saved = None  # an invented day is no beginning of a real one, nor the other way round
     if saved is not None:
-        # An invented day is no beginning of a real one, nor the other way round.
-        saved = None if (saved.source == "sample") != order.sample else _without_echo(config, saved)
+        places.refuse_other(config, saved)
+        saved = None if saved.source != "sample" and order.sample else _without_echo(config, saved)
     rules = config.rules
     if not (order.refresh or order.sample or order.papers):
         missing = selection.missing_rules(rules, saved)
@@ -157,36 +164,19 @@ def _follow_keywords(config: Config, desk: listings.Desk, store: Store) -> None:
 # ------------------------------------------------------------------------------------------ summarize
 
 
-@contextmanager
-def cached_engine(config: Config, clock: Clock) -> Iterator[CachedEngine]:
-    """The engine behind the cache of replies; it is opened when something is left to ask."""
-
-    def opened() -> Engine:
-        settings = config.engine
-        return open_engine(
-            settings.name,
-            base_url=settings.base_url,
-            api_key=config.key() if settings.name == "chat" or config.api_key else "",
-            concurrency=settings.concurrency,
-            requests_per_minute=settings.requests_per_minute,
-            tokens_per_minute=settings.tokens_per_minute,
-            timeout_seconds=settings.timeout_seconds,
-            clock=clock,
-        )
-
-    cache = open_cache(config.cache)
-    try:
-        yield CachedEngine(opened, cache)
-    finally:
-        cache.close()  # type: ignore[no-untyped-call]
-
-
 def read_prompt(config: Config, name: str = "card") -> prompts.Prompt:
     """The prompt of a card, or of a change's note, from the user's prompts/ or ours."""
-    system, user, repair = (
-        resources.read("prompts", f"{name}.{part}.md", config.home) for part in ("system", "user", "repair")
-    )
-    return prompts.Prompt(system, user, repair, config.language, name)
+    files = (prompts.files(f"{name}.{part}", config.language) for part in ("system", "user", "repair"))
+    system, user, repair = (resources.read("prompts", first, config.home, *others) for first, *others in files)
+    return prompts.Prompt(system, user, repair, config.language, name, read_glossary(config))
+
+
+def read_glossary(config: Config) -> glossary.Glossary:
+    """The table of terms of the language, the user's or ours; where there is none for it, an empty one."""
+    file = f"glossary.{language_of(config.language).tag}.tsv"
+    if not any((folder / file).is_file() for folder in resources.folders("prompts", config.home)):
+        return glossary.Glossary()
+    return glossary.read(resources.read("prompts", file, config.home), f"prompts/{file}")
 
 
 def summarize(config: Config, edition: Edition, engine: Engine, watch: Watch = unwatched) -> Edition:
@@ -196,17 +186,17 @@ def summarize(config: Config, edition: Edition, engine: Engine, watch: Watch = u
     Raises:
         EngineError: the service is gone or refuses; what it answered before is saved.
     """
-    edition, store = _rejudged(edition, config.language), Store(config.output)
+    edition, store = _rejudged(config, edition), Store(config.output)
     todo = [entry for entry in edition.entries if entry.card is None]
     todo += history.to_summarize(edition)
     settled: list[Entry] = []
     try:
         watch("summarize", 0, len(todo))
-        for entry in summary.summarize(todo, engine, read_prompt(config), model=model_of(config)):
+        for entry in summary.summarize(todo, engine, read_prompt(config), model=backends.model_of(config)):
             settled.append(entry)
             watch("summarize", len(settled), len(todo))
     finally:
-        edition = edition.with_entries(settled)
+        edition = money.billed(edition.with_entries(settled), config.price_table)
         store.save(edition)
     return edition
 
@@ -222,9 +212,9 @@ def describe(config: Config, edition: Edition, engine: Engine) -> Edition:
     if not (pairs := to_describe(config, edition)):
         return edition
     try:
-        settled.extend(changes.describe(pairs, engine, read_prompt(config, "change"), model=model_of(config)))
+        settled.extend(changes.describe(pairs, engine, read_prompt(config, "change"), model=backends.model_of(config)))
     finally:
-        edition = edition.with_entries(settled)
+        edition = money.billed(edition.with_entries(settled), config.price_table)
         Store(config.output).save(edition)
     return edition
 
@@ -247,13 +237,19 @@ def _without_echo(config: Config, edition: Edition) -> Edition:
     return edition.with_entries(entry.model_copy(update=bare) for entry in echoed)
 
 
-def _rejudged(edition: Edition, language: str) -> Edition:
-    """The edition with its flags as today's checks set them: a better check needs no new request."""
-    checks = resources.fingerprint("checks.py", "figures.py", "numerals.py", "languages.py")
+#: The modules that decide what is marked in a card.
+_CHECKS = ("checks.py", "evidence.py", "figures.py", "glossary.py", "languages.py", "names.py", "numerals.py")
+
+
+def _rejudged(config: Config, edition: Edition) -> Edition:
+    """The edition with its flags as today's checks and glossary set them: a better check needs no new request."""
+    terms = read_glossary(config)
+    checks = resources.fingerprint(*_CHECKS)
+    checks = "-".join(filter(None, [checks, terms.digest]))
     if edition.judged_by == checks:
         return edition
     judged = (*edition.entries, *edition.replacements, *edition.excluded)
-    entries = [summary.rejudge(entry, language) for entry in judged if entry.card]
+    entries = [summary.rejudge(entry, config.language, terms) for entry in judged if entry.card]
     return edition.with_entries(entries).model_copy(update={"judged_by": checks})
 
 

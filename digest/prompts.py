@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .errors import TemplateError
+from .glossary import MOST, NO_TERMS, Glossary
+from .languages import language_of
 from .models import FIELDS, Paper, Request
 
 if TYPE_CHECKING:
@@ -42,34 +44,38 @@ NOTE_PARAMETERS: Mapping[str, Any] = MappingProxyType({"temperature": 0.2, "max_
 
 REPLY_TOKENS = 550  #: of a usual card: what an estimate counts with
 LONGEST_REPLY = 6000  #: characters of a failed reply that are sent back
-_LANGUAGES = {
-    "zh-Hans": "简体中文",
-    "zh-Hant": "繁體中文",
-    "ja": "日本語",
-    "ko": "한국어",
-    "en": "English",
-    "de": "Deutsch",
-    "fr": "français",
-    "es": "español",
-    "ru": "русский",
-}
+
+
+def files(name: str, language: str) -> tuple[str, ...]:
+    """
+    The files in prompts/ that may hold a text, best first.
+
+    >>> files("card.user", "ja")
+    ('card.user.ja.md', 'card.user.en.md', 'card.user.md')
+    """
+    return tuple(f"{name}.{mark}.md" if mark else f"{name}.md" for mark in language_of(language).prompts)
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """The texts of prompts/NAME.*.md, as jinja2 templates, and the language of the answers (BCP 47)."""
 
-    system: str  #: the same for all papers, so that a service keeps it in its cache; knows `language`
-    #: knows `language`; a card's `paper` and `hint` (a reader's wish, or None), a change's papers `before` and `after`
+    #: The same for all papers, so that a service keeps it in its cache. As the others it knows `language`, its name in
+    #: itself, its name in `english`, its `tag`, the phrase `not_stated`, the `lengths` of tldr, field, headline and
+    #: other, and its `style`.
+    system: str
+    #: knows a card's `paper`, `hint` (a reader's wish, or None) and `terms` of the glossary (`name`,
+    #: `translation`, `is_kept`); a change's papers `before` and `after`
     user: str
-    repair: str  #: knows `language` and `problems`
+    repair: str  #: knows `problems`
     language: str
     name: str = "card"  #: or "change"; what a failing text is called by
+    glossary: Glossary = NO_TERMS  #: of the language
 
     @property
     def digest(self) -> str:
         """A short SHA-256 of the texts: what an origin calls its prompt."""
-        texts = json.dumps([self.system, self.user, self.repair, self.language])
+        texts = json.dumps([self.system, self.user, self.repair, self.language, *filter(None, [self.glossary.digest])])
         return hashlib.sha256(texts.encode("ascii")).hexdigest()[:16]
 
 
@@ -87,7 +93,8 @@ def ask(
 
     Args:
         prompt: Its texts and language.
-        paper: Title and abstract go in as they are, at the end of the user's message.
+        paper: Title and abstract go in as they are, at the end of the user's message; the terms of the glossary that
+            stand in them before.
         model: As the service names it.
         parameters: Sent along as they are.
         hint: A reader's wish for this card.
@@ -98,7 +105,7 @@ def ask(
     """
     return Request(
         model=model,
-        messages=_opening(prompt, paper=paper, hint=hint),
+        messages=_opening(prompt, paper=paper, hint=hint, terms=prompt.glossary.terms_in(paper)[:MOST]),
         schema=dict(CARD_SCHEMA),
         parameters=dict(parameters),
         take=take,
@@ -132,10 +139,28 @@ def ask_change(
 
 
 def _opening(prompt: Prompt, **known: Any) -> tuple[Mapping[str, str], ...]:
-    language = _LANGUAGES.get(prompt.language, prompt.language)
-    system = _render(f"{prompt.name}.system.md", prompt.system, language=language)
-    user = _render(f"{prompt.name}.user.md", prompt.user, language=language, **known)
+    system = _system(prompt.name, prompt.system, prompt.language)
+    user = _render(f"{prompt.name}.user.md", prompt.user, **_about(prompt.language), **known)
     return {"role": "system", "content": system}, {"role": "user", "content": user}
+
+
+@lru_cache(maxsize=16)
+def _system(name: str, text: str, language: str) -> str:
+    """The message that is the same for all papers, so it is made once."""
+    return _render(f"{name}.system.md", text, **_about(language))
+
+
+def _about(tag: str) -> dict[str, Any]:
+    """What every text knows of the language: its name in itself, and how cards are written in it."""
+    one = language_of(tag)
+    return {
+        "language": one.name,
+        "english": one.english,
+        "tag": one.tag,
+        "not_stated": one.not_stated,
+        "lengths": one.lengths,
+        "style": one.style,
+    }
 
 
 def ask_again(prompt: Prompt, request: Request, reply: str, problems: Sequence[str]) -> Request:
@@ -145,9 +170,8 @@ def ask_again(prompt: Prompt, request: Request, reply: str, problems: Sequence[s
     Raises:
         TemplateError: the repair text fails; the message names its file and line.
     """
-    language = _LANGUAGES.get(prompt.language, prompt.language)
     sendable = [_sendable(one) for one in problems]
-    repair = _render(f"{prompt.name}.repair.md", prompt.repair, language=language, problems=sendable)
+    repair = _render(f"{prompt.name}.repair.md", prompt.repair, **_about(prompt.language), problems=sendable)
     said = _sendable(reply)[:LONGEST_REPLY].strip() or "…"  # services refuse a message without text
     turns = ({"role": "assistant", "content": said}, {"role": "user", "content": repair})
     return replace(request, messages=(*request.messages, *turns))

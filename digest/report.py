@@ -4,31 +4,12 @@ Pure: takes editions, returns rows; how a row looks is decided where it is shown
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
 
-from .models import Edition, Entry, Origin
-
-MILLION = 1_000_000
-
-
-class Price(Protocol):
-    """Money for a million tokens."""
-
-    @property
-    def input(self) -> float: ...
-    @property
-    def output(self) -> float: ...
-    @property
-    def cached(self) -> float | None: ...
-
-
-def cost(price: Price, prompt: int, completion: int, cached: int = 0) -> float:
-    """Money for that many tokens; `cached` is the part of `prompt` that the service had in its own cache."""
-    for_cached = price.input if price.cached is None else price.cached
-    return ((prompt - cached) * price.input + cached * for_cached + completion * price.output) / MILLION
+from . import money
+from .models import Bill, Edition, Entry, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +32,36 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one model was paid for, on one announcement date."""
+    """What one model was paid for, on one announcement date; a second currency has a row of its own."""
 
     announced_on: date
+    engine: str
     model: str
     replies: int
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
+    cost: float | None = None  #: of the replies with a known price; None: of none is one known
+    currency: str | None = None
+    unpriced: int = 0  #: replies without a price
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpent:
+    """What one announcement date took."""
+
+    announced_on: date
+    cost: float | None  #: in `currency`, of the replies with a known price; None: of none is one known
+    currency: str | None  #: the one in which the most of all was paid, if several come together
+    replies: int
+    prompt_tokens: int
+    completion_tokens: int
+    cards: int  #: shown or flagged
+
+    @property
+    def tokens(self) -> int:
+        """Of prompts and replies together."""
+        return self.prompt_tokens + self.completion_tokens
 
 
 def ledger(edition: Edition) -> Ledger:
@@ -87,33 +90,54 @@ def missing(edition: Edition) -> tuple[Entry, ...]:
     return tuple(entry for entry in edition.entries if entry.state == "pending")
 
 
-def _paid(edition: Edition) -> Iterator[Origin]:
-    """Yield every reply of an edition: also those for replacements, for their notes, and for what is excluded since."""
-    for entry in (*edition.entries, *edition.replacements, *edition.excluded):
-        yield from entry.replies
-        if entry.change and entry.change.origin:
-            yield entry.change.origin
-
-
 def spent(editions: Iterable[Edition]) -> Iterator[Spent]:
     """Yield a row for each date and model; a reply that stands in several editions counts in the oldest."""
+    for edition, replies in _paid_first(editions):
+        for bill in money.merged(map(_bill, replies)):
+            yield Spent(announced_on=edition.announced, **bill.model_dump())
+
+
+def spending(editions: Iterable[Edition]) -> tuple[DaySpent, ...]:
+    """What each date took, in the order of the editions; a reply that stands in several counts in the oldest."""
+    by_date = [(edition, money.merged(map(_bill, replies))) for edition, replies in _paid_first(editions)]
+    currency = next(iter(money.totals(bill for _, bills in by_date for bill in bills)), None)
+    return tuple(_day(edition, bills, currency) for edition, bills in by_date)
+
+
+def _day(edition: Edition, bills: Iterable[Bill], currency: str | None) -> DaySpent:
+    bills = list(bills)
+    cost = money.totals(bills)
+    return DaySpent(
+        announced_on=edition.announced,
+        cost=cost.get(currency or "", None if not cost else 0.0),
+        currency=currency if cost else None,
+        replies=sum(bill.replies for bill in bills),
+        prompt_tokens=sum(bill.prompt_tokens for bill in bills),
+        completion_tokens=sum(bill.completion_tokens for bill in bills),
+        cards=edition.count("shown") + edition.count("flagged"),
+    )
+
+
+def summed(rows: Iterable[Spent], group: Callable[[Spent], str]) -> Iterator[tuple[str, tuple[Bill, ...]]]:
+    """Yield the bills of all rows of a group, by the group's name: of a month, of a model."""
+    groups: dict[str, list[Bill]] = {}
+    for row in rows:
+        fields = {name: getattr(row, name) for name in Bill.model_fields}
+        groups.setdefault(group(row), []).append(Bill(**fields))
+    for name, bills in sorted(groups.items()):
+        yield name, money.merged(bills)
+
+
+def _paid_first(editions: Iterable[Edition]) -> Iterator[tuple[Edition, list[Origin]]]:
+    """Yield each edition with the replies that no older one has."""
     editions = list(editions)
-    paid: dict[str, date] = {}
+    first: dict[str, date] = {}
     for edition in editions:
-        for reply in _paid(edition):
-            paid[reply.key] = min(edition.announced, paid.get(reply.key, edition.announced))
+        for reply in money.paid(edition):
+            first[reply.key] = min(edition.announced, first.get(reply.key, edition.announced))
     for edition in editions:
-        by_model: dict[str, list[Origin]] = {}
-        for reply in _paid(edition):
-            if reply.engine != "recorded" and paid.get(reply.key) == edition.announced:
-                del paid[reply.key]  # once, though a card and its replies both name it
-                by_model.setdefault(reply.model, []).append(reply)
-        for model, replies in sorted(by_model.items()):
-            yield Spent(
-                announced_on=edition.announced,
-                model=model,
-                replies=len(replies),
-                prompt_tokens=sum(reply.prompt_tokens or 0 for reply in replies),
-                cached_tokens=sum(reply.cached_tokens or 0 for reply in replies),
-                completion_tokens=sum(reply.completion_tokens or 0 for reply in replies),
-            )
+        yield edition, [reply for reply in money.paid(edition) if first[reply.key] == edition.announced]
+
+
+def _bill(reply: Origin) -> Bill:
+    return money.bill_of(reply, None if reply.cost is None else (reply.cost, reply.currency))

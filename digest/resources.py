@@ -43,15 +43,14 @@ def fingerprint(*modules: str) -> str:
     return found.hexdigest()[:12]
 
 
-def read(name: str, file: str, home: Path) -> str:
+def read(name: str, file: str, home: Path, *others: str) -> str:
     """
-    The text of one file of the folder `name`, the user's if there is one.
+    The text of one file of the folder `name`, the user's if there is one; where `file` is not, the first of `others`.
 
     Raises:
         TemplateError: no folder has it, or it is not UTF-8.
     """
-    for folder in folders(name, home):
-        path = folder / file
+    for path in (folder / one for folder in folders(name, home) for one in (file, *others)):
         try:
             return path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:

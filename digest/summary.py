@@ -13,6 +13,7 @@ from . import checks, prompts
 from .checks import Judgement
 from .engines import Engine
 from .errors import EngineError
+from .glossary import NO_TERMS, Glossary
 from .history import joined_replies
 from .models import FIELDS, Answer, Card, Completion, Entry, Origin, Request
 from .prompts import Prompt
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 Asker = TypeVar("Asker")
 ROUNDS = 2  #: one asking, one repair
+AFRESH = 2  #: more askings of a paper none of whose replies could be used, where they are few
+FEW = 0.2  #: the share of papers up to which they are; beyond it, the model or the prompt is at fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,12 @@ class Try:
     judgement: Judgement
 
     @property
+    def is_usable(self) -> bool:
+        return self.judgement.fields is not None
+
+    @property
     def is_clean(self) -> bool:
-        return self.judgement.fields is not None and not self.judgement.problems
+        return self.is_usable and not self.judgement.problems
 
     @property
     def rank(self) -> tuple[bool, int]:
@@ -48,6 +55,11 @@ class Draft:
     entry: Entry
     tries: tuple[Try, ...] = ()
 
+    @property
+    def is_done(self) -> bool:
+        """Whether no more is asked for it: its card is good, or as good as a repair made it."""
+        return self.tries[-1].is_clean or (len(self.tries) >= ROUNDS and any(one.is_usable for one in self.tries))
+
 
 def summarize(
     entries: Iterable[Entry],
@@ -57,14 +69,15 @@ def summarize(
     model: str,
     parameters: Mapping[str, Any] = prompts.PARAMETERS,
     hint: str | None = None,
-    take: int = 0,
+    take: int | Mapping[str, int] = 0,
     again: bool = False,
 ) -> Iterator[Entry]:
     """
     Yield each of the entries once, as soon as it is settled; one that has a card is settled.
 
     A reply that passes the checks makes the card. One that does not is asked again with the reasons, and the better
-    of the two counts: usable but doubtful, it makes a card with problems; unusable, it leaves its problems alone.
+    of the two counts: usable but doubtful, it makes a card with problems. Where neither can be used, a paper is asked
+    afresh, unless many are in that state; what is unusable to the end leaves its problems alone.
 
     Args:
         entries: Each of another paper.
@@ -73,7 +86,7 @@ def summarize(
         model: The model's name, as the engine knows it.
         parameters: Of the request: temperature and the like.
         hint: What the reader wants the model to mind.
-        take: Which regeneration; another number is another request, past the cache.
+        take: Which regeneration, of all or by arxiv_id; another number is another request, past the cache.
         again: Ask also where there is a card. A new one puts the old one into `earlier`; if none comes, the entry
             has the old card and the new problems.
 
@@ -83,30 +96,38 @@ def summarize(
     """
 
     def question(draft: Draft) -> Request:
-        if not draft.tries:
-            return prompts.ask(prompt, draft.entry.paper, model=model, parameters=parameters, hint=hint, take=take)
-        last = draft.tries[-1]
-        return prompts.ask_again(prompt, last.request, last.completion.text, last.judgement.problems)
+        if draft.tries and len(draft.tries) < ROUNDS:
+            last = draft.tries[-1]
+            return prompts.ask_again(prompt, last.request, last.completion.text, last.judgement.problems)
+        anew = _nth(take, draft) + len(draft.tries) - (ROUNDS - 1 if draft.tries else 0)
+        return prompts.ask(prompt, draft.entry.paper, model=model, parameters=parameters, hint=hint, take=anew)
 
     entries, tally, digest = list(entries), _Tally(), prompt.digest
     waiting = {entry.paper.arxiv_id: Draft(entry) for entry in entries if again or entry.card is None}
     yield from (entry for entry in entries if entry.paper.arxiv_id not in waiting)
     try:
-        for nth in range(1, ROUNDS + 1):
+        few = max(3, FEW * len(waiting))
+        for nth in range(1, ROUNDS + AFRESH + 1):
             asked = ((draft, question(draft)) for draft in list(waiting.values()))
             for draft, request, answer in answered(engine, asked):
-                judged = _judged(draft, request, answer, prompt.language)
-                if isinstance(answer, EngineError) or judged.tries[-1].is_clean or nth == ROUNDS:
+                judged = _judged(draft, request, answer, prompt)
+                if isinstance(answer, EngineError) or judged.is_done:
                     del waiting[draft.entry.paper.arxiv_id]
                     yield tally(settled(judged, digest, answer))
                 else:
                     waiting[draft.entry.paper.arxiv_id] = judged
+            if nth >= ROUNDS and len(waiting) > few:
+                break
+        yield from (tally(settled(draft, digest)) for draft in waiting.values())
     except EngineError as error:
-        for draft in waiting.values():
-            yield tally(settled(Draft(draft.entry), digest, error))
+        yield from (tally(settled(Draft(draft.entry), digest, error)) for draft in waiting.values())
         raise
     finally:
         tally.close()
+
+
+def _nth(take: int | Mapping[str, int], draft: Draft) -> int:
+    return take if isinstance(take, int) else take.get(draft.entry.paper.arxiv_id, 0)
 
 
 def answered(engine: Engine, asked: Iterable[tuple[Asker, Request]]) -> Iterator[tuple[Asker, Request, Answer]]:
@@ -122,21 +143,25 @@ def answered(engine: Engine, asked: Iterable[tuple[Asker, Request]]) -> Iterator
         yield under_way.pop(request.subject), request, answer
 
 
-def _judged(draft: Draft, request: Request, answer: Answer, language: str) -> Draft:
+def _judged(draft: Draft, request: Request, answer: Answer, prompt: Prompt) -> Draft:
     if isinstance(answer, EngineError):
         return draft
-    judgement = checks.judge(draft.entry.paper, answer.text, language=language, finish_reason=answer.finish_reason)
+    paper = draft.entry.paper
+    judgement = checks.judge(paper, answer.text, language=prompt.language, finish_reason=answer.finish_reason)
+    if judgement.fields is not None and (marks := tuple(prompt.glossary.doubts(paper, judgement.fields))):
+        problems = (*judgement.problems, *map(str, marks))
+        judgement = replace(judgement, problems=problems, marks=(*judgement.marks, *marks))
     return replace(draft, tries=(*draft.tries, Try(request, answer, judgement)))
 
 
-def settled(draft: Draft, digest: str, answer: Answer) -> Entry:
+def settled(draft: Draft, digest: str, answer: Answer | None = None) -> Entry:
     """The entry with the best of its tries, and a problem more if the last answer was a failure."""
     failed = (f"engine: {answer}",) if isinstance(answer, EngineError) else ()
     entry = draft.entry
     # Where the repair got no answer the draft stays open: a later run has its first reply from the cache.
     best = None if failed else min(draft.tries, key=lambda one: one.rank, default=None)
     problems, marks = (best.judgement.problems, best.judgement.marks) if best else ((), ())
-    origins = [origin(one, digest, repair=nth > 0) for nth, one in enumerate(draft.tries)]
+    origins = [origin(one, digest) for one in draft.tries]
     replies = joined_replies(entry.replies, origins)
     changes: dict[str, Any] = {"problems": (*problems, *failed), "marks": marks, "replies": replies}
     if best and best.judgement.fields is not None:
@@ -147,7 +172,7 @@ def settled(draft: Draft, digest: str, answer: Answer) -> Entry:
     return entry.model_copy(update=changes)
 
 
-def origin(one: Try, digest: str, *, repair: bool) -> Origin:
+def origin(one: Try, digest: str) -> Origin:
     """Where a reply comes from, `digest` being its prompt's; the same whether it came now or from the cache."""
     completion = one.completion
     return Origin(
@@ -159,16 +184,16 @@ def origin(one: Try, digest: str, *, repair: bool) -> Origin:
         prompt_tokens=completion.prompt_tokens,
         cached_tokens=completion.cached_tokens,
         completion_tokens=completion.completion_tokens,
-        repair=repair,
+        repair=len(one.request.messages) > 2,
     )
 
 
-def rejudge(entry: Entry, language: str) -> Entry:
+def rejudge(entry: Entry, language: str, glossary: Glossary = NO_TERMS) -> Entry:
     """The entry with the problems that today's checks find in its card; without a card, as it is. Sends nothing."""
     if entry.card is None:
         return entry
     fields: dict[str, str] = {name: getattr(entry.card, name) for name in FIELDS}
-    marks = checks.doubts(entry.paper, fields, language=language)
+    marks = (*checks.doubts(entry.paper, fields, language=language), *glossary.doubts(entry.paper, fields))
     return entry.model_copy(update={"problems": tuple(map(str, marks)), "marks": marks})
 
 

@@ -3,8 +3,7 @@
 Makes strings and plain values; cli.py prints them.
 """
 
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
@@ -12,15 +11,14 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import report
-from .models import FIELDS, Edition, Entry, Reason
+from . import accounts, money, report
+from .models import FIELDS, Bill, Edition, Entry, Reason
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from .overview import Estimate, Status
     from .pipeline import Outcome, Watch
-    from .revision import Revision
 
 LABELS = {"tldr": "TL;DR", "motivation": "动机", "method": "方法", "result": "结果", "conclusion": "结论"}
 MARKS = {"shown": " ", "flagged": "⚠", "pending": "…"}
@@ -80,7 +78,7 @@ def outcome(done: "Outcome", output: Path) -> str:
     if done.edition is None:
         return "\n".join([done.message or "", *_unfilled(done.gaps)])
     counts = report.ledger(done.edition)
-    took = [*_beside(counts), counted(done.sent, "request"), f"{done.seconds:.1f} s"]
+    took = [*_beside(counts), counted(done.sent, "request"), *accounts.took(done.bills), f"{done.seconds:.1f} s"]
     page = output / done.announced.isoformat() / "index.html"
     lines = [f"{done.announced}: {balance(counts)}", " · ".join(took)]
     lines += [str(page) if page.exists() else "no page: no card is there yet"]
@@ -117,9 +115,11 @@ def outcome_record(done: "Outcome") -> dict[str, Any]:
         "counts": {name: getattr(counts, name) for name in COUNTS},
         "by_rule": dict(counts.by_rule),
         "categories": done.edition.categories,
+        "language": done.edition.language,
         "source": done.edition.source,
         "notes": done.edition.notes,
         "requests": done.sent,
+        "paid": [bill.model_dump() for bill in done.bills],
         "seconds": round(done.seconds, 3),
         "written": done.written,
     }
@@ -128,32 +128,32 @@ def outcome_record(done: "Outcome") -> dict[str, Any]:
 def estimate(found: "Estimate") -> str:
     """What a run would take."""
     tokens = f"about {found.prompt_tokens:,} tokens in and {found.completion_tokens:,} out"
-    money = "no price configured" if found.money is None else f"about {found.money:.4f} {found.currency}"
+    cost = "price unknown" if found.money is None else f"about {money.in_words(found.money, found.currency)}"
     return (
-        f"{found.announced}: {counted(found.papers, 'paper')}, {counted(found.requests, 'request')}, {tokens}, {money}"
+        f"{found.announced}: {counted(found.papers, 'paper')}, {counted(found.requests, 'request')}, {tokens}, {cost}"
     )
 
 
-def regenerated(done: "Revision") -> str:
-    """What a regeneration did."""
-    days = ", ".join(day.isoformat() for day in done.announced)
-    work = f"{counted(done.sent, 'request')} · {counted(len(done.written), 'page')}"
-    lines = [f"{done.arxiv_id}: {done.entry.state} in {days} · {work}"]
-    if done.entry.card:
-        lines.append(f"  TL;DR: {done.entry.card.tldr}")
-    return "\n".join([*lines, *(f"  {problem}" for problem in done.entry.problems)])
+def estimates(found: "Sequence[Estimate]", total: "Estimate") -> str:
+    """What estimates rest on, below them, and for several of them their sum."""
+    dates = [f"together: {estimate(total).partition(': ')[2]}"] if len(found) > 1 else []
+    if not total.requests:
+        return "\n".join(dates)
+    if total.price is None:
+        mend = f'[prices."{total.model}"] in digest.toml: input, cached, output and currency, for a million tokens'
+        return "\n".join([*dates, f"no price of {total.model} is known: {mend}"])
+    return "\n".join(
+        [
+            *dates,
+            f"price of {accounts.price(total.price, total.model)}",
+            "at full price, without repairs; what the service has in its own cache costs less",
+        ]
+    )
 
 
-def regenerated_record(done: "Revision") -> dict[str, Any]:
+def estimate_record(found: "Estimate") -> dict[str, Any]:
     """The same for a machine."""
-    return {
-        "arxiv_id": done.arxiv_id,
-        "announced": [day.isoformat() for day in done.announced],
-        "state": done.entry.state,
-        "requests": done.sent,
-        "written": done.written,
-        "entry": done.entry.model_dump(mode="json"),
-    }
+    return asdict(found)
 
 
 @contextmanager
@@ -237,7 +237,21 @@ def card(entry: Entry, edition: Edition) -> str:
     lines += [f"{MARKS['flagged']} {problem}" for problem in entry.problems if not entry.excluded_by]
     if entry.card:
         lines += ["", *(f"{LABELS[name]}: {getattr(entry.card, name)}" for name in FIELDS)]
+    lines += _history(entry)
     return "\n".join([*lines, "", f"Abstract: {paper.abstract}", f"https://arxiv.org/abs/{paper.arxiv_id}"])
+
+
+def _history(entry: Entry) -> Iterator[str]:
+    """Yield where the card and those before it come from, newest first, where there is more than one."""
+    if entry.earlier:
+        yield ""
+    for nth, one in enumerate([*filter(None, [entry.card]), *reversed(entry.earlier)] if entry.earlier else []):
+        origin = one.origin
+        hint = f" · hint: {origin.hint}" if origin.hint else ""
+        name = "this card" if nth == 0 and entry.card else "earlier"
+        yield f"{name}: {origin.created:%Y-%m-%d %H:%M} UTC · {origin.model}{hint}"
+        if name == "earlier":
+            yield f"  TL;DR: {one.tldr}"
 
 
 def _place(entry: Entry) -> Iterator[str]:
@@ -263,19 +277,19 @@ def _reason(reason: Reason) -> str:
 # ------------------------------------------------------------------------------------------ status
 
 
-def status(found: "Status", without: Collection[date] = ()) -> str:
-    """What is on file, as tables, and the listing dates that are `without` an edition."""
+def status(found: "Status", without: Collection[date] = (), width: int = 100) -> str:
+    """What is on file, for a terminal `width` characters wide, and the listing dates that are `without` an edition."""
     from rich.console import Console
 
     parts: list[Any] = [_editions(found)] if found.editions else ["no editions yet: digest run --category cs.CV"]
     if found.missing:
         parts += [_missing(found)]
     if found.spent:
-        parts += [_spent(found)]
+        parts += [_spent(found), *accounts.chart(found.days, width), _sums(found)]
     parts += [f"{found.replies:,} replies in {found.cache}, {found.cache_bytes / 1e6:.1f} MB"]
     parts += [f"damaged: {error}" for error in found.damaged]
     parts += _unfilled(without)
-    screen = Console(file=StringIO(), width=100, no_color=True, highlight=False, markup=False)
+    screen = Console(file=StringIO(), width=max(width, 80), no_color=True, highlight=False, markup=False)
     with screen.capture() as text:
         for part in parts:
             screen.print(part)
@@ -288,7 +302,7 @@ def _table(*columns: str) -> "Table":
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        left = name in ("date", "categories", "model", "paper", "why")
+        left = name in ("date", "month", "categories", "model", "paper", "why")
         table.add_column(name, justify="left" if left else "right", overflow="fold")
     return table
 
@@ -312,24 +326,33 @@ def _missing(found: "Status") -> "Table":
 
 
 def _spent(found: "Status") -> "Table":
-    table = _table("date", "model", "replies", "tokens in", "tokens out", "money")
+    table = _table("date", *SPENT)
     for one in found.spent:
-        money = _money(found, one)
-        counts = (one.replies, one.prompt_tokens, one.completion_tokens)
-        table.add_row(
-            str(one.announced_on),
-            one.model,
-            *(f"{n:,}" for n in counts),
-            "?" if money is None else f"{money:.4f} {found.currency}",
-        )
+        table.add_row(str(one.announced_on), *_cells(one))
     return table
 
 
-def _money(found: "Status", one: report.Spent) -> float | None:
-    """The price is known for the configured model alone, which services name with or without its date."""
-    if found.price is None or not re.fullmatch(rf"{re.escape(found.model)}(-\d{{4}}-?\d\d-?\d\d)?", one.model):
-        return None
-    return report.cost(found.price, one.prompt_tokens, one.completion_tokens, one.cached_tokens)
+def _sums(found: "Status") -> "Table":
+    """Tokens and money by month and model, and of all."""
+    table = _table("month", *SPENT)
+    for month, bills in _by_month(found):
+        for bill in bills:
+            table.add_row(month, *_cells(bill))
+    return table
+
+
+SPENT = ("model", "replies", "tokens in", "cached", "tokens out", "money")
+
+
+def _cells(one: report.Spent | Bill) -> tuple[str, ...]:
+    model = f"{one.model} ({one.engine})" if one.engine == "batch" else one.model
+    counts = (one.replies, one.prompt_tokens, one.cached_tokens, one.completion_tokens)
+    return model, *(f"{n:,}" for n in counts), accounts.amount(one)
+
+
+def _by_month(found: "Status") -> Iterator[tuple[str, tuple[Bill, ...]]]:
+    yield from report.summed(found.spent, lambda row: f"{row.announced_on:%Y-%m}")
+    yield from report.summed(found.spent, lambda _: "all")
 
 
 def status_record(found: "Status", without: Collection[date] = ()) -> dict[str, Any]:
@@ -337,7 +360,14 @@ def status_record(found: "Status", without: Collection[date] = ()) -> dict[str, 
     return {
         "editions": [asdict(one) | {"by_rule": dict(one.by_rule)} for one in found.editions],
         "missing": [_missing_record(day, entry) for day, entry in found.missing],
-        "spent": [asdict(one) | {"money": _money(found, one), "currency": found.currency} for one in found.spent],
+        "spent": [asdict(one) | {"money": one.cost} for one in found.spent],
+        "spent_by_date": [asdict(one) for one in found.days],
+        "spent_by_month": {
+            month: [bill.model_dump() for bill in bills] for month, bills in _by_month(found) if month != "all"
+        },
+        "spent_in_all": [
+            bill.model_dump() for _, bills in report.summed(found.spent, lambda _: "all") for bill in bills
+        ],
         "cache": {"folder": str(found.cache), "replies": found.replies, "bytes": found.cache_bytes},
         "damaged": [str(error) for error in found.damaged],
         "gaps": [str(day) for day in without],

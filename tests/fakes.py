@@ -10,7 +10,7 @@ from digest.models import Answer, Card, Completion, Edition, Entry, Origin, Pape
 NOON = datetime(2026, 3, 17, 12, tzinfo=UTC)
 
 GOOD = {
-    "tldr": "本文提出一种新的 Foo 方法，显著提升了模型的稳定性。",
+    "tldr": "本文提出一种新的门控方法，显著提升了模型的稳定性。",
     "motivation": "现有方法在长序列上表现不稳定，缺乏统一的解释。",
     "method": "作者在注意力层加入门控，并分两步进行训练。",
     "result": "在所有测试集上均优于已有方法。",

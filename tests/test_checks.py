@@ -14,7 +14,7 @@ from digest.models import FIELDS
 
 ABSTRACT = (
     "We present Foo, a gated attention that is stable on long sequences. It wraps thoughts in <think> tags and prints "
-    "{{ slots }}. We gain 3.5% on 12,000 rows."
+    "{{ slots }}. We gain 3.5% on 12,000 rows and beat GatedLongFormer-Instruct, LLaVA-OneVision and InternVL."
 )
 
 
@@ -158,9 +158,16 @@ VALUES: list[tuple[object, str]] = [
     ("门控更稳定 {{ 7*7 }}，效果很好。", "has markup: {{ 7*7 }}"),
     ("门控更稳定 {% raw %}，效果很好。", "has markup: {% raw %}"),
     ("门控更稳定" + "的方法" * 50, "repeats 的方法 again and again"),
-    ("门控更加稳定。" * 4, "repeats a sentence"),
+    ("门控更加稳定。" * 4, "repeats 门控更加稳定。 again and again"),
+    ("门控更加稳定。速度很快。门控更加稳定。内存很小。门控更加稳定。", "repeats a sentence"),
     ("你是严谨的编辑，请写一张卡片。", "repeats the instructions"),
     ("请用 JSON 输出五个字段，不加别的文字。", "repeats the instructions"),
+    ("只用标题和摘要里的内容，不推测，不夸大。", "repeats the instructions"),
+    ("根据相关规定，该内容无法展示。", "refuses: 根据相关规定，该内容无法展示。"),
+    ("好的，用户让我总结这篇论文。门控更稳定。", "has leaked reasoning: 好的，用户让我总结这篇论文。门控更稳定。"),
+    ("嗯，让我先想一下。门控更稳定。", "has leaked reasoning: 嗯，让我先想一下。门控更稳定。"),
+    ("首先，我需要分析摘要。门控更稳定。", "has leaked reasoning: 首先，我需要分析摘要。门控更稳定。"),
+    ("门控更稳定。</thinking>效果很好。", "has leaked reasoning: </thinking>效果很好。"),
     ("字段 tldr、motivation、method 都要填写完整。", "repeats the instructions"),
 ]
 
@@ -183,6 +190,9 @@ def test_every_bad_field_is_named() -> None:
 
 
 HONEST = [
+    "首先，作者分析长序列上的注意力；接下来训练门控。",
+    "现在的方法不稳定，让模型更稳定的是用户提供的门控。",
+    "根据摘要，门控的收益来自更稳定的训练。",
     "当 a<b 且 c>d 时，$x_i < y$ 在 <think> 标签内成立，误差为 $\\mathcal{O}(n)$。",
     "Foo 优于 GatedLongFormer-Instruct、LLaVA-OneVision 与 InternVL，效果稳定。",
     "在 state-of-the-art 水平上，基于 token 的指标与人类判断一致。",
@@ -268,6 +278,50 @@ def test_an_existing_card_is_doubted_with_the_same_words() -> None:
 
     assert str(doubt) == "result: 4.1% is not in the abstract"
     assert (doubt.field, doubt.words, doubt.kind) == ("result", "4.1%", "figure")
+
+
+def test_an_unknown_name_is_a_doubt_with_its_place_and_the_nearest() -> None:
+    """The number within it is no doubt of its own."""
+    judgement = judged(reply(method="在 InternVM 与 GPT-4 上加入门控。"))
+
+    assert [(mark.field, mark.words, mark.kind, mark.instead) for mark in judgement.marks] == [
+        ("method", "InternVM", "name", "InternVL"),
+        ("method", "GPT-4", "name", None),
+    ]
+
+
+def test_doubts_stand_in_the_order_of_the_card_and_once_a_field() -> None:
+    """Figures and names mixed; the same words in two fields are two doubts."""
+    judgement = judged(reply(tldr="Mamba 提升 4.1%，Mamba 更快。", result="提升 4.1%，优于 Mamba。"))
+    assert [(mark.field, mark.words) for mark in judgement.marks] == [
+        ("tldr", "Mamba"),
+        ("tldr", "4.1%"),
+        ("result", "4.1%"),
+        ("result", "Mamba"),
+    ]
+
+
+def test_the_words_of_a_doubt_stand_in_the_field() -> None:
+    """Full-width digits and TeX as they are, so that a page can underline them."""
+    judgement = judged(reply(result=r"提升 ４．２%，在 $4{,}321$ 行上。"))
+    assert judgement.fields is not None
+    assert [mark.words for mark in judgement.marks] == ["４．２%", "4{,}321"]
+    assert all(mark.words in judgement.fields[mark.field] for mark in judgement.marks)
+
+
+def test_a_card_of_another_paper_is_none() -> None:
+    """By its terms, or by names of which this paper has none."""
+    terms = {**GOOD, "tldr": "面向机器人的强化学习。", "method": "用无人机采摘作物。", "result": "农业产量更高。"}
+    names = {**GOOD, "tldr": "提出 AgriBot9。", "method": "用 CropNet 与 FarmSim。"}
+    for fields in (terms, names):
+        assert only_problem(json.dumps(fields)) == "reply: is about another paper"
+
+
+def test_a_field_of_another_paper_leaves_no_card() -> None:
+    """The rest of the card has terms of this one."""
+    fields = {**GOOD, "tldr": "对医学图像做剪枝与去噪。", "result": "强化学习让机器人更快地采摘作物。"}
+    source = paper(abstract="We prune networks that denoise medical images by Foo.")
+    assert judge(source, json.dumps(fields)).problems == ("result: is about another paper",)
 
 
 scalars = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20)

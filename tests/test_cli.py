@@ -185,11 +185,11 @@ def test_regenerate_sends_one_request_and_changes_that_card_alone(day: Run, home
     for page in ("index.html", "index.md"):
         text = (home / "site" / DAY / page).read_text(encoding="utf-8")
         assert text.count("重新生成的摘要说明该方法更加稳定可靠") == 1
-        assert text.count("本文提出一种新的 Foo 方法") == 2
+        assert text.count("本文提出一种新的门控方法") == 2
 
 
 def test_undo_brings_the_old_card_back(day: Run, home: Path, service: Service) -> None:
-    """Once undone, the pages are the old bytes again; undone twice, the new card is back."""
+    """Once undone, the feed has the old card again; undone twice, the new card is back."""
     before = snapshot(home)
     service.fields["tldr"] = "重新生成的摘要说明该方法更加稳定可靠。"
     day("regenerate", "2603.00002")
@@ -199,13 +199,13 @@ def test_undo_brings_the_old_card_back(day: Run, home: Path, service: Service) -
     undone = snapshot(home)
     day("regenerate", "2603.00002", "--undo")
 
-    assert undone[f"site/{DAY}/index.md"] == before[f"site/{DAY}/index.md"]
+    assert undone["site/feed.xml"] == before["site/feed.xml"] != renewed["site/feed.xml"]
     assert snapshot(home) == renewed
     assert len(service.asked) == 4
 
 
 def test_an_unusable_regeneration_leaves_everything_as_it_was(day: Run, home: Path, service: Service) -> None:
-    """A reply without a card never takes the place of one; what was paid for it is counted."""
+    """A reply without a card never takes the place of one; what was paid for it is counted and receipted."""
     before = snapshot(home)
     record = f"site/editions/{DAY}.json"
     service.fields = {"tldr": "only one field"}
@@ -216,9 +216,10 @@ def test_an_unusable_regeneration_leaves_everything_as_it_was(day: Run, home: Pa
     assert "2603.00001" in result.stderr
     after = snapshot(home)
     old, new = json.loads(before.pop(record)), json.loads(after.pop(record))
-    assert after == before
+    assert after["site/feed.xml"] == before["site/feed.xml"]
     assert [len(entry.pop("replies")) for entry in old["entries"]] == [1, 1, 1]
-    assert [len(entry.pop("replies")) for entry in new["entries"]] == [3, 1, 1]  # paid for, so counted
+    assert [len(entry.pop("replies")) for entry in new["entries"]] == [5, 1, 1]  # paid for, so counted
+    assert (old.pop("receipt")[0]["replies"], new.pop("receipt")[0]["replies"]) == (3, 7)
     assert new == old
 
 

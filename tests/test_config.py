@@ -124,10 +124,45 @@ def test_what_stands_in_for_the_search_stands_in_for_oai_only_if_named(
     assert loaded(toml, f"[arxiv]\n{text}").oai_address == address
 
 
+def test_languages_are_one_or_several_in_one_spelling(toml: Path) -> None:
+    """The first one is that of the site; each counts once, however it is spelled."""
+    assert loaded(toml, "").languages == ("zh-Hans",)
+    assert loaded(toml, 'language = "zh-TW"').languages == ("zh-Hant",)
+    config = loaded(toml, 'language = ["zh-CN", "ja-JP", "zh"]')
+
+    assert (config.language, config.languages) == ("zh-Hans", ("zh-Hans", "ja"))
+
+
+def test_the_first_language_has_the_output_folder_and_each_other_one_a_folder_in_it(toml: Path) -> None:
+    """Also in a copy for one of them."""
+    config = loaded(toml, 'output = "out"\nlanguage = ["zh-Hans", "ja"]')
+    first, second = (config.in_language(tag) for tag in config.languages)
+
+    assert (first.languages, first.output) == (("zh-Hans",), toml.parent / "out")
+    assert (second.languages, second.output) == (("ja",), toml.parent / "out" / "ja")
+    assert second.in_language("ja").output == second.output
+
+
+def test_a_language_of_a_call_stays_in_the_place_that_the_file_gives_it(toml: Path) -> None:
+    """`--language ja` alone means the Japanese part of the site; a language that the file lacks, a site of its own."""
+    text = 'output = "out"\nlanguage = ["zh-Hans", "ja", "ko"]'
+
+    assert loaded(toml, text, language=("ko", "ja")).in_language("ja").output == toml.parent / "out" / "ja"
+    assert loaded(toml, text, language=("zh-CN",)).in_language("zh-Hans").output == toml.parent / "out"
+    assert loaded(toml, text, language=("de",)).in_language("de").output == toml.parent / "out"
+    assert loaded(toml, "", language=("ja",)).in_language("ja").output == Path("site")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("tpyo = 1", "tpyo: unknown key"),
+        ('language = "jp"', "language.0: 'jp' is no language that is known here; did you mean ja?"),
+        ('language = ["ja", "tlh"]', "language.1: 'tlh' is no language that is known here"),
+        ("language = []", "language: at least one language is needed"),
+        ("language = 3", "language: a list is meant"),
+        ('languages = ["ja"]', "languages: unknown key"),
+        ('front = "ja"', "front: unknown key"),
         ("[engine]\nconcurency = 3", "engine.concurency: unknown key"),
         ('[engine]\nconcurrency = "8"', "engine.concurrency"),
         ("[engine]\nconcurrency = true", "engine.concurrency"),

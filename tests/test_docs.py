@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from digest import __version__
 from digest.cli import main
+from digest.config import Arxiv, Budget, Config, EngineSettings, FallbackSettings, Price, SectionSettings
 from digest.console import VARIABLES
-from digest.config import Arxiv, Config, EngineSettings, Price, SectionSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,11 +50,15 @@ def test_every_config_key_is_in_the_example() -> None:
         (Config, table),
         (Arxiv, table["arxiv"]),
         (EngineSettings, table["engine"]),
+        (FallbackSettings, table["engine"]["fallback"]),
         (Price, table["engine"]["price"]),
+        (Price, table["prices"]["gpt-4o-mini"]),
+        (Budget, table["budget"]),
         (SectionSettings, table["section"][0]),
     ]
     for part, written in parts:
-        assert set(part.model_fields) - {"file", "home", "shared", "api_key"} == set(written), part
+        keys = {field.alias or name for name, field in part.model_fields.items()}
+        assert keys - {"file", "home", "shared", "api_key", "fallback_key", "front"} == set(written), part
 
 
 def test_every_variable_is_in_the_readme() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from fakes import GOOD, FakeEngine, completion, edition, entry, origin, paper, reply
 from pytest_httpserver import HTTPServer
 
-from digest import agenda, overview, pipeline, prompts, report
+from digest import agenda, overview, pipeline, prompts, terminal
 from digest.agenda import Order
 from digest.config import Arxiv, Config, EngineSettings, Price
 from digest.models import Entry, Paper
@@ -18,7 +19,7 @@ from digest.store import Store
 
 DAY = date(2026, 3, 17)
 PAPERS = [
-    paper(f"2603.0000{n}", title=title, abstract=f"{title} is a method of ours.")
+    paper(f"2603.0000{n}", title=title, abstract=f"{title} is a method of ours, after Foo.")
     for n, title in enumerate(("Foo", "Bar", "Baz"), 1)
 ]
 
@@ -136,9 +137,32 @@ def test_an_estimate_knows_money_where_there_is_a_price(config: Config, order: O
     price = Price(input=1.0, output=2.0, currency="EUR")
     found = estimated(priced(config, price), order)
 
-    assert found.money == pytest.approx(report.cost(price, tokens(config, PAPERS), 3 * prompts.REPLY_TOKENS))
     assert found.money == pytest.approx((tokens(config, PAPERS) + 2 * 3 * prompts.REPLY_TOKENS) / 1e6)
     assert found.currency == "EUR"
+    assert found.price is not None
+    assert (found.model, found.price.source) == ("fake-1", "digest.toml")
+    assert "price of fake-1: 1 in, 2 out, EUR for a million tokens (digest.toml)" in terminal.estimates([found], found)
+
+
+def test_an_estimate_without_a_price_says_so(config: Config, order: Order) -> None:
+    """With the key that mends it."""
+    found = estimated(config, order)
+
+    assert terminal.estimate(found).endswith("price unknown")
+    assert terminal.estimates([found], found).startswith('no price of fake-1 is known: [prices."fake-1"]')
+
+
+def test_estimates_of_several_dates_are_summed(config: Config, order: Order) -> None:
+    """Requests, tokens and money; a single date without a request needs no sum and no price."""
+    found = estimated(priced(config, Price(input=1.0, output=2.0)), order)
+    none = replace(found, announced=date(2026, 3, 16), papers=0, requests=0, prompt_tokens=0, money=None, price=None)
+    total = overview.together([none, found, found])
+
+    assert (total.announced, total.papers, total.requests) == (date(2026, 3, 16), 6, 6)
+    assert total.prompt_tokens == 2 * found.prompt_tokens
+    assert total.money == pytest.approx(2 * (found.money or 0))
+    assert terminal.estimates([none, found, found], total).startswith("together: 6 papers, 6 requests, about ")
+    assert terminal.estimates([none], none) == ""
 
 
 def test_a_date_without_listing_takes_nothing(config: Config, httpserver: HTTPServer) -> None:
@@ -202,15 +226,16 @@ def test_status_tells_of_a_damaged_file_beside_the_others(config: Config) -> Non
 
 
 def test_status_lists_missing_cards_and_what_was_paid(config: Config) -> None:
-    """Each paper without a card under its date; tokens by date and model, and the price with the model it is for."""
+    """Each paper without a card under its date; tokens by date and model, and money by today's price."""
     pending = entry("2603.00002", card=None, problems=("engine: HTTP 500",))
     Store(config.output).save(edition(entry(replies=(origin(),)), pending))
-    price = Price(input=1.0, output=2.0, currency="EUR")
+    price = Price(input=1000.0, output=2000.0, currency="EUR")
     found = overview.status(priced(config, price), clock)
 
     assert found.missing == ((DAY, pending),)
     assert [(one.replies, one.prompt_tokens, one.completion_tokens) for one in found.spent] == [(1, 900, 300)]
-    assert (found.price, found.currency, found.model) == (price, "EUR", "fake-1")
+    assert [(one.cost, one.currency) for one in found.spent] == [(1.5, "EUR")]
+    assert [(one.announced_on, one.cost, one.cards) for one in found.days] == [(DAY, 1.5, 1)]
 
 
 def test_status_tells_of_listings_without_edition(config: Config) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from fakes import paper
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from digest import resources
 from digest.checks import NOT_STATED, judge, judge_note
 from digest.errors import TemplateError
+from digest.glossary import MOST, read
+from digest.languages import language_of
 from digest.models import FIELDS
 from digest.prompts import (
     CARD_SCHEMA,
@@ -24,6 +28,7 @@ from digest.prompts import (
     ask,
     ask_again,
     ask_change,
+    files,
 )
 from digest.resources import built_in
 
@@ -83,6 +88,42 @@ def test_title_and_abstract_go_in_verbatim(text: str) -> None:
     noted = paper(title="A {{ title }} {% raw %}", abstract=f"Abstract: {{{{ 7*7 }}}} {text} end")
     content = ask(ours(), noted, model="m").messages[1]["content"]
     assert content == f"Title: {noted.title}\nAbstract: {noted.abstract}"
+
+
+TERMS = read("attention = 注意力 = 关注\nTransformer = Transformer = 变压器\ntoken = 词元", "t")
+
+
+def test_the_terms_of_a_paper_stand_before_it() -> None:
+    """With the translation that the table fixes; the system text stays the same, and so does the paper's."""
+    prompt = replace(ours(), glossary=TERMS)
+    told = ask(prompt, paper(title="Transformers", abstract="Attention for all."), model="m", hint="短")
+    user = told.messages[1]["content"]
+    assert user.endswith("\n\nTitle: Transformers\nAbstract: Attention for all.")
+    assert "Transformer 不译；attention 注意力\n\nTitle:" in user
+    assert "token" not in user
+    assert user.index("短") < user.index("注意力")
+    assert told.messages[0] == ask(ours(), paper(), model="m").messages[0]
+
+
+def test_a_paper_without_terms_is_asked_about_as_without_a_glossary() -> None:
+    """Its replies on disk are found again."""
+    plain = paper(title="Foo", abstract="Bar.")
+    assert ask(replace(ours(), glossary=TERMS), plain, model="m") == ask(ours(), plain, model="m")
+
+
+def test_only_so_many_terms_are_given() -> None:
+    """A paper that uses the whole table still gets a short list."""
+    letters = [f"{one}{other}" for one in "abcdefgh" for other in "uvwxyz"]
+    table = read("\n".join(f"{name} = 译{name}" for name in letters), "t")
+    request = ask(replace(ours(), glossary=table), paper(abstract=" ".join(letters)), model="m")
+    assert f"译{letters[MOST - 1]}" in request.messages[1]["content"]
+    assert f"译{letters[MOST]}" not in request.messages[1]["content"]
+
+
+def test_the_system_text_is_rendered_once() -> None:
+    """The same object for every paper: a day's requests share it."""
+    one, other = (ask(ours(), paper(arxiv_id), model="m") for arxiv_id in ("2603.00001", "2603.00002"))
+    assert one.messages[0]["content"] is other.messages[0]["content"]
 
 
 def test_the_built_in_system_text_is_the_same_for_all_papers() -> None:
@@ -153,7 +194,7 @@ def test_a_failed_reply_is_sent_back_bounded_and_clean(reply: str, sent: str) ->
 )
 def test_a_failing_text_is_named_with_its_line(field: str, file: str, text: str, line: int) -> None:
     """The user finds the place to mend; the system text must not know the paper."""
-    texts = {"system": "s", "user": "u", "repair": "r", field: text}
+    texts: dict[str, Any] = {"system": "s", "user": "u", "repair": "r", field: text}
     with pytest.raises(TemplateError, match=rf"^prompts/{file}:{line}: "):
         ask(Prompt(**texts, language="zh-Hans"), paper(), model="m")
 
@@ -168,10 +209,10 @@ def test_a_failing_repair_text_is_named_with_its_line() -> None:
 def test_the_digest_of_a_prompt_changes_with_each_of_its_texts() -> None:
     """A card's origin tells which wording asked for it."""
     digests = {
-        Prompt(**{"system": "s", "user": "u", "repair": "r", "language": "l", **change}).digest
-        for change in ({}, {"system": "x"}, {"user": "x"}, {"repair": "x"}, {"language": "x"})
+        replace(Prompt("s", "u", "r", "l"), **change).digest
+        for change in ({}, {"system": "x"}, {"user": "x"}, {"repair": "x"}, {"language": "x"}, {"glossary": TERMS})
     }
-    assert len(digests) == 5
+    assert len(digests) == 6
     assert all(len(digest) == 16 for digest in digests)
 
 
@@ -256,8 +297,46 @@ def test_the_repair_of_a_note_names_every_problem() -> None:
 @pytest.mark.parametrize("part", ["system", "user", "repair"])
 def test_a_failing_text_on_changes_is_named(part: str) -> None:
     """The user finds the file among his own."""
-    prompt = Prompt(
-        **{"system": "s", "user": "u", "repair": "r", part: "\n{{ nope }}"}, language="zh-Hans", name="change"
-    )
+    texts: dict[str, Any] = {"system": "s", "user": "u", "repair": "r", part: "\n{{ nope }}"}
+    prompt = Prompt(**texts, language="zh-Hans", name="change")
     with pytest.raises(TemplateError, match=rf"^prompts/change\.{part}\.md:2: "):
         ask_again(prompt, ask_change(prompt, BEFORE, AFTER, model="m"), "{}", ["x"])
+
+
+PARTS = ("system", "user", "repair")
+
+
+def prompt_of(name: str, language: str, home: Path) -> Prompt:
+    """The texts that a language gets."""
+    found = (files(f"{name}.{part}", language) for part in PARTS)
+    system, user, repair = (resources.read("prompts", first, home, *others) for first, *others in found)
+    return Prompt(system, user, repair, language=language, name=name)
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "zh-Hant", "ja", "ko", "en", "de", "pt-BR", "ar"])
+def test_each_language_is_asked_for_by_name_with_its_own_phrase(language: str, tmp_path: Path) -> None:
+    """The instructions are Chinese for Chinese and English for all others; nothing is left open in them."""
+    about = language_of(language)
+    card = ask(prompt_of("card", language, tmp_path), paper(), model="m")
+    note = prompt_of("change", language, tmp_path)
+    change = ask_change(note, paper(), paper(version=2), model="m")
+    systems = [one.messages[0]["content"] for one in (card, change, ask_again(note, change, "x", ["y"]))]
+
+    assert all(about.name in said for said in systems)
+    assert about.not_stated in systems[0]
+    assert about.lengths.tldr in systems[0]
+    assert about.lengths.headline in systems[1]
+    assert ("学术编辑" in systems[0]) is (about.root == "zh")
+    assert not any("{{" in said or "{%" in said for said in systems)
+
+
+def test_a_text_of_the_users_wins_over_ours_also_in_another_language(tmp_path: Path) -> None:
+    """One for all languages is enough; one for a language is better."""
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "card.system.md").write_text("mine", encoding="utf-8")
+    assert prompt_of("card", "ja", tmp_path).system == "mine"
+    (tmp_path / "prompts" / "card.system.ja.md").write_text("mine for ja", encoding="utf-8")
+
+    assert prompt_of("card", "ja", tmp_path).system == "mine for ja"
+    assert prompt_of("card", "zh-Hans", tmp_path).system == "mine"
+    assert prompt_of("card", "ja", tmp_path).repair == prompt_of("card", "ja", tmp_path / "none").repair

@@ -1,18 +1,16 @@
-"""Editions in numbers: ledgers, what was paid, and which model a price is for."""
+"""Editions in numbers: ledgers, and what was paid by date and model."""
 
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
 from fakes import edition, entry, origin
 
-from digest import report, terminal
-from digest.config import Price
+from digest import money, report, terminal
 from digest.models import Change, Edition, Reason
 from digest.overview import Status
 from digest.pipeline import Outcome
-from digest.report import Ledger, Spent
+from digest.report import DaySpent, Ledger, Spent
 
 OLD, NEW = date(2026, 3, 16), date(2026, 3, 17)
 
@@ -69,8 +67,8 @@ def test_a_reply_is_paid_once_whatever_editions_it_stands_in() -> None:
     older = edition(entry("2603.00001", replies=(shared,)), announced=OLD)
 
     assert list(report.spent([newer, older])) == [
-        Spent(NEW, "fake-1", 1, prompt_tokens=100, cached_tokens=0, completion_tokens=10),
-        Spent(OLD, "fake-1", 1, prompt_tokens=900, cached_tokens=0, completion_tokens=300),
+        Spent(NEW, "fake", "fake-1", 1, prompt_tokens=100, cached_tokens=0, completion_tokens=10, unpriced=1),
+        Spent(OLD, "fake", "fake-1", 1, prompt_tokens=900, cached_tokens=0, completion_tokens=300, unpriced=1),
     ]
 
 
@@ -103,50 +101,37 @@ def test_each_model_has_its_row() -> None:
     )
 
     assert list(report.spent([edition(entry(replies=replies))])) == [
-        Spent(NEW, "m-1", 2, prompt_tokens=1800, cached_tokens=500, completion_tokens=600),
-        Spent(NEW, "m-2", 1, prompt_tokens=0, cached_tokens=0, completion_tokens=0),
+        Spent(NEW, "fake", "m-1", 2, prompt_tokens=1800, cached_tokens=500, completion_tokens=600, unpriced=2),
+        Spent(NEW, "fake", "m-2", 1, prompt_tokens=0, cached_tokens=0, completion_tokens=0, unpriced=1),
     ]
 
 
-@pytest.mark.parametrize(("cached", "money"), [(None, 1 * 2.0 + 3 * 8.0), (0.5, 0.6 * 2.0 + 0.4 * 0.5 + 3 * 8.0)])
-def test_money_for_tokens(cached: float | None, money: float) -> None:
-    """Prices are for a million tokens; what the service had cached has its own price where there is one."""
-    price = Price(input=2.0, output=8.0, cached=cached)
+def test_a_day_without_a_reply_took_nothing() -> None:
+    """Its cards count all the same; the dates stand in the order of the editions."""
+    cost = origin(key="1", cost=0.5, currency="USD")
+    found = report.spending([edition(entry(replies=(cost,))), edition(entry("2603.00002"), announced=OLD)])
 
-    assert report.cost(price, 1_000_000, 3_000_000, 400_000) == pytest.approx(money)
-
-
-def priced(configured: str, named: str, price: Price | None) -> float | None:
-    """What `status` says was paid for a model that the service calls `named`."""
-    spent = Spent(NEW, named, 1, prompt_tokens=1_000_000, cached_tokens=500_000, completion_tokens=2_000_000)
-    found = Status((), (), (spent,), price, configured, "EUR", Path("cache"), 0, 0, ())
-    (row,) = terminal.status_record(found)["spent"]
-    assert row["currency"] == "EUR"
-    money: float | None = row["money"]
-    return money
+    assert found == (DaySpent(NEW, 0.5, "USD", 1, 900, 300, 1), DaySpent(OLD, None, None, 0, 0, 0, 1))
+    assert found[0].tokens == 1200
 
 
-@pytest.mark.parametrize("named", ["gpt-4o-mini", "gpt-4o-mini-2024-07-18"])
-def test_a_price_is_for_the_configured_model(named: str) -> None:
-    """Services name it with or without its date; tokens they had cached are counted as such."""
-    assert priced("gpt-4o-mini", named, Price(input=1.0, output=2.0, cached=0.5)) == pytest.approx(4.75)
+def test_a_day_is_told_in_the_currency_in_which_most_was_paid() -> None:
+    """What was paid in another one is no part of the sum; a day with nothing else took nothing of it."""
+    yuan, dollars = origin(key="1", cost=9.0, currency="CNY"), origin(key="2", cost=0.5, currency="USD")
+    found = report.spending([edition(entry(replies=(yuan, dollars))), edition(entry("2603.00002"), announced=OLD)])
+    other = report.spending([edition(entry(replies=(yuan,))), edition(entry(replies=(dollars,)), announced=OLD)])
+
+    assert (found[0].cost, found[0].currency) == (9.0, "CNY")
+    assert [(day.cost, day.currency) for day in other] == [(9.0, "CNY"), (0.0, "CNY")]
 
 
-@pytest.mark.parametrize("named", ["gpt-4o", "gpt-4o-minimal", "qwen3", "echo", ""])
-def test_no_price_is_guessed_for_another_model(named: str) -> None:
-    """A name that only begins alike is another model."""
-    assert priced("gpt-4o-mini", named, Price(input=1.0, output=2.0)) is None
+def test_rows_are_summed_by_what_they_have_in_common() -> None:
+    """By name of the group; models stay apart."""
+    rows = report.spent([edition(entry(replies=(origin(key="1", cost=0.25, currency="USD"), origin(key="2"))))])
 
+    ((month, (bill,)),) = report.summed(rows, lambda row: f"{row.announced_on:%Y-%m}")
 
-def test_without_a_price_there_is_no_money() -> None:
-    """Tokens are known, money is not."""
-    assert priced("gpt-4o-mini", "gpt-4o-mini", None) is None
-
-
-@pytest.mark.parametrize("named", ["gpt-4o-mini", "gpt-4o-mini-2024-07-18"])
-def test_a_smaller_model_is_another_one(named: str) -> None:
-    """Only a date may follow the configured name."""
-    assert priced("gpt-4o", named, Price(input=1.0, output=2.0)) is None
+    assert (month, bill.replies, bill.cost, bill.unpriced) == ("2026-03", 2, 0.25, 1)
 
 
 # ------------------------------------------------------------------------------------------ on a terminal
@@ -207,7 +192,36 @@ def test_the_record_of_a_run_has_the_whole_ledger() -> None:
 
 def on_file(*editions: Edition) -> Status:
     ledgers = tuple(map(report.ledger, editions))
-    return Status(ledgers, (), (), None, "m", None, Path("cache"), 0, 0, ())
+    return Status(ledgers, (), tuple(report.spent(editions)), report.spending(editions), Path("cache"), 0, 0, ())
+
+
+def test_status_tells_money_by_date_model_and_month() -> None:
+    """A row each, a bar a date, and the same for a machine; what is not known is said."""
+    first = edition(entry(replies=(origin(key="1", cost=0.25, currency="USD", cached_tokens=100),)))
+    second = edition(entry("2603.00002", replies=(origin(key="2", model="x"),)), announced=OLD)
+    found = on_file(first, second)
+
+    lines = [" ".join(line.split()) for line in terminal.status(found, (), 90).splitlines()]
+    record = terminal.status_record(found)
+
+    assert "2026-03-17 fake-1 1 900 100 300 0.2500 USD" in lines
+    assert "2026-03-16 x 1 900 0 300 ?" in lines
+    assert "2026-03-16 ?" in lines[lines.index("USD by date") :]
+    assert "2026-03 fake-1 1 900 100 300 0.2500 USD" in lines
+    assert "all x 1 900 0 300 ?" in lines
+    assert [row["money"] for row in record["spent"]] == [0.25, None]
+    assert [row["cost"] for row in record["spent_by_date"]] == [0.25, None]
+    assert [bill["model"] for bill in record["spent_by_month"]["2026-03"]] == ["fake-1", "x"]
+    assert [bill["replies"] for bill in record["spent_in_all"]] == [1, 1]
+
+
+def test_a_run_ends_with_what_it_paid(tmp_path: Path) -> None:
+    """Tokens and money of the replies that came now; the same for a machine."""
+    bill = money.bill_of(origin(), (0.25, "USD"))
+    done = Outcome(NEW, full(), sent=4, seconds=1.25, bills=(bill,))
+
+    assert "· 4 requests · 900 + 300 tokens · 0.2500 USD · 1.2 s" in terminal.outcome(done, tmp_path)
+    assert terminal.outcome_record(done)["paid"] == [bill.model_dump()]
 
 
 def test_status_has_a_column_of_what_is_excluded_and_names_gaps() -> None:

@@ -1,20 +1,21 @@
 """Second thoughts about a paper that stands in several editions: which change, and what each of them keeps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fakes
 import pytest
-from fakes import FakeEngine, card, completion, entry, origin, reply
+from fakes import GOOD, FakeEngine, card, completion, entry, origin, reply
 from fakes import edition as edition_of
 from loopback import compile_once
 
 from digest import revision
-from digest.config import Config, EngineSettings
-from digest.errors import BusyError, ConfigError, EngineError
-from digest.models import Card, Change, Edition, Entry
+from digest.config import Config, EngineSettings, Price
+from digest.errors import BusyError, ConfigError, EngineError, EngineRefused
+from digest.models import Answer, Card, Change, Edition, Entry, Request
+from digest.revision import Revisions
 from digest.store import Store
 
 ID, OTHER = "2603.00001", "2603.00002"
@@ -48,8 +49,40 @@ def store(config: Config) -> Store:
     store = Store(config.output)
     for day, tldr in ((OLD, "旧的一天的卡片。"), (NEW, "新的一天的卡片。")):
         own = entry(ID, card=card(tldr=tldr), replies=(origin(key="first"),))
-        store.save(edition_of(own, entry(OTHER), announced=day))
+        store.save(edition_of(own, other(), announced=day))
     return store
+
+
+class Done(NamedTuple):
+    """What became of a single paper."""
+
+    arxiv_id: str
+    announced: tuple[date, ...]
+    entry: Entry
+    sent: int
+    written: tuple[str, ...]
+
+
+def told(done: Revisions) -> Done:
+    """The one paper of a revision; its error, if it has one, is raised."""
+    (paper,) = done.papers
+    if paper.error:
+        raise paper.error
+    assert paper.entry is not None
+    return Done(paper.arxiv_id, paper.announced, paper.entry, done.sent, done.written)
+
+
+def again(config: Config, arxiv_id: str, **more: Any) -> Done:
+    return told(revision.regenerate(config, [arxiv_id], clock, **more))
+
+
+def back(config: Config, arxiv_id: str, **more: Any) -> Done:
+    return told(revision.undo(config, [arxiv_id], **more))
+
+
+def other(arxiv_id: str = OTHER, **fields: Any) -> Entry:
+    """A paper with a text of its own."""
+    return entry(arxiv_id, **{"title": f"Bar {arxiv_id}", **fields})
 
 
 def on_file(store: Store, day: date) -> Edition:
@@ -84,7 +117,7 @@ def test_every_edition_with_that_text_gets_the_card_and_keeps_its_own(
     config: Config, store: Store, model: FakeEngine
 ) -> None:
     """One request; both editions change alike, and each has the card it had in `earlier`."""
-    done = revision.regenerate(config, ID, clock)
+    done = again(config, ID)
 
     assert (done.arxiv_id, done.announced, done.sent) == (ID, (NEW, OLD), 1)
     assert len(model.asked) == 1
@@ -98,17 +131,18 @@ def test_every_edition_with_that_text_gets_the_card_and_keeps_its_own(
 def test_other_papers_stay_as_they_are(config: Config, store: Store) -> None:
     """Nothing but the one entry differs."""
     before = on_file(store, NEW)
-    revision.regenerate(config, ID, clock)
+    again(config, ID)
     after = on_file(store, NEW)
 
-    assert after.with_entries([of(store, NEW)]) == before.with_entries([of(store, NEW)])
+    same = before.with_entries([of(store, NEW)]).model_copy(update={"receipt": after.receipt})
+    assert after == same
     assert after.entry(OTHER) == before.entry(OTHER)
 
 
 def test_a_date_confines_it_to_one_edition(config: Config, store: Store) -> None:
     """With `announced` the other edition is not touched."""
     before = store.path(NEW).read_bytes()
-    done = revision.regenerate(config, ID, clock, announced=OLD)
+    done = again(config, ID, announced=OLD)
 
     assert (done.announced, tldr(of(store, OLD))) == ((OLD,), "新的摘要甲更加清楚。")
     assert store.path(NEW).read_bytes() == before
@@ -120,7 +154,7 @@ def test_an_edition_with_another_text_is_left_alone(config: Config, store: Store
     own = entry(ID, card=card(tldr="别的文本的卡片。"), **other)
     rewrite(store, OLD, own)
     before = store.path(OLD).read_bytes()
-    done = revision.regenerate(config, ID, clock)
+    done = again(config, ID)
 
     assert done.announced == (NEW,)
     assert done.written == ("2026-03-17/index.md",)
@@ -130,7 +164,7 @@ def test_an_edition_with_another_text_is_left_alone(config: Config, store: Store
 def test_replies_are_joined_once(config: Config, store: Store) -> None:
     """Each edition counts what it had and the new reply, none of them twice."""
     rewrite(store, OLD, of(store, OLD).model_copy(update={"replies": (origin(key="own"),)}))
-    revision.regenerate(config, ID, clock)
+    again(config, ID)
 
     (had, fresh), found = of(store, NEW).replies, of(store, OLD).replies
     assert had.key == "first"
@@ -140,7 +174,7 @@ def test_replies_are_joined_once(config: Config, store: Store) -> None:
 def test_an_entry_without_card_gets_one(config: Config, store: Store) -> None:
     """There is nothing to keep: `earlier` stays empty, the reason goes."""
     rewrite(store, NEW, entry(ID, card=None, problems=("engine: HTTP 500",)))
-    revision.regenerate(config, ID, clock, announced=NEW)
+    again(config, ID, announced=NEW)
 
     assert (of(store, NEW).state, earlier(of(store, NEW))) == ("shown", [])
 
@@ -148,7 +182,7 @@ def test_an_entry_without_card_gets_one(config: Config, store: Store) -> None:
 def test_each_regeneration_is_a_new_request(config: Config, store: Store, model: FakeEngine) -> None:
     """Asked again, with or without a hint, it goes past all replies kept; the cards line up in `earlier`."""
     for hint in (None, None, "短一半", "短一半"):
-        revision.regenerate(config, ID, clock, announced=NEW, hint=hint)
+        again(config, ID, announced=NEW, hint=hint)
 
     assert len({one.key for one in model.asked}) == 4
     assert ["短一半" in str(one.messages) for one in model.asked] == [False, False, True, True]
@@ -163,11 +197,11 @@ def test_a_failed_regeneration_keeps_the_card_and_counts_its_replies(
     before, other = of(store, NEW), store.path(OLD).read_bytes()
     model.answer = lambda request: completion('{"tldr": "only one field"}')
     with pytest.raises(EngineError, match="no usable card"):
-        revision.regenerate(config, ID, clock)
+        again(config, ID)
 
     after = of(store, NEW)
     assert after.replies[0] == before.replies[0]
-    assert len(after.replies) == 3  # the asking and its repair
+    assert len(after.replies) == 1 + len(model.asked)
     assert after.model_copy(update={"replies": before.replies}) == before
     assert store.path(OLD).read_bytes() == other
 
@@ -177,9 +211,9 @@ def test_a_locked_folder_is_told_before_anything_is_asked(config: Config, store:
     before = store.path(NEW).read_bytes()
     with store.locked():
         with pytest.raises(BusyError):
-            revision.regenerate(config, ID, clock)
+            again(config, ID)
         with pytest.raises(BusyError):
-            revision.undo(config, ID)
+            back(config, ID)
 
     assert not model.asked
     assert store.path(NEW).read_bytes() == before
@@ -191,31 +225,273 @@ def test_a_paper_in_no_edition_is_told(
 ) -> None:
     """An unknown paper, or one that is not in the edition of that date: nothing is asked."""
     with pytest.raises(ConfigError, match=arxiv_id):
-        revision.regenerate(config, arxiv_id, clock, announced=day)
+        again(config, arxiv_id, announced=day)
     assert not model.asked
+
+
+# ------------------------------------------------------------------------------------------ several at once
+
+FAILED = ("engine: HTTP 500",)
+
+
+def fates(done: Revisions) -> dict[str, str]:
+    return {one.arxiv_id: one.fate for one in done.papers}
+
+
+def pending(arxiv_id: str, **fields: Any) -> Entry:
+    return (entry if arxiv_id == ID else other)(arxiv_id, **{"card": None, "problems": FAILED, **fields})
+
+
+def flagged(arxiv_id: str, **fields: Any) -> Entry:
+    return entry(
+        arxiv_id, **{"card": card(result="准确率达到 98.7%。"), "problems": ("result: 98.7% is not",), **fields}
+    )
+
+
+def no_answer_for(*ids: str, then: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+    return lambda request: EngineError("HTTP 503") if request.subject in ids else then(request)
+
+
+def test_several_papers_are_asked_in_one_run(config: Config, store: Store, model: FakeEngine) -> None:
+    """Each gets its card, in the order asked for and once however often it is named; pages are written once."""
+    done = revision.regenerate(config, [OTHER, ID, OTHER], clock)
+
+    assert [(one.arxiv_id, one.fate) for one in done.papers] == [(OTHER, "renewed"), (ID, "renewed")]
+    assert [one.subject for one in model.asked] == [OTHER, ID]
+    assert (done.sent, done.exit_code) == (2, 0)
+    assert sorted(done.written) == ["2026-03-16/index.md", "2026-03-17/index.md"]
+
+
+def test_one_that_fails_leaves_the_others_alone(config: Config, store: Store, model: FakeEngine) -> None:
+    """It has its own error, the unknown paper another; the third has its card."""
+    model.answer = no_answer_for(OTHER, then=model.answer)
+    done = revision.regenerate(config, [OTHER, "2603.99999", ID], clock)
+
+    assert fates(done) == {OTHER: "unchanged", "2603.99999": "refused", ID: "renewed"}
+    assert "HTTP 503" in str(done.papers[0].error)
+    assert "2603.99999 is not in any edition" in str(done.papers[1].error)
+    assert tldr(of(store, NEW)).startswith("新的摘要")
+    assert done.exit_code == 75
+
+
+def test_only_what_can_be_mended_by_hand_exits_2(config: Config, store: Store) -> None:
+    """To ask again later would not help."""
+    assert revision.regenerate(config, ["2603.99999", ID], clock).exit_code == 2
+
+
+def test_many_papers_are_found_as_few_are(config: Config, store: Store, model: FakeEngine) -> None:
+    """By reading every edition once."""
+    unknown = [f"2602.{number:05}" for number in range(30)]
+    model.answer = lambda request: completion()
+    done = revision.regenerate(config, [ID, *unknown], clock)
+
+    assert done.papers[0].announced == (NEW, OLD)
+    assert done.count("refused") == 30
+
+
+def test_failed_means_every_paper_without_a_good_card(config: Config, store: Store, model: FakeEngine) -> None:
+    """Pending and marked ones of all editions; what has a good card, or gets none, is left alone."""
+    model.answer = lambda request: completion()
+    listed = entry("2603.00005", card=None, announce_type="replace", problems=())
+    for day, own in ((OLD, pending("2603.00003")), (NEW, flagged("2603.00004"))):
+        store.save(edition_of(entry(ID), own, announced=day, replacements=(listed,)))
+    done = revision.regenerate(config, None, clock)
+
+    assert fates(done) == {"2603.00004": "renewed", "2603.00003": "renewed"}
+    assert {one.entry.state for one in done.papers if one.entry} == {"shown"}
+    assert [one.subject for one in model.asked] == ["2603.00004", "2603.00003"]
+    assert revision.regenerate(config, None, clock).papers == ()
+
+
+def test_failed_of_a_date_is_of_that_edition(config: Config, store: Store, model: FakeEngine) -> None:
+    """Another edition's papers wait; a date without an edition is told."""
+    for day in (OLD, NEW):
+        store.save(edition_of(pending(ID), announced=day))
+    before = store.path(OLD).read_bytes()
+
+    assert revision.regenerate(config, None, clock, announced=NEW).papers[0].announced == (NEW,)
+    assert store.path(OLD).read_bytes() == before
+    with pytest.raises(ConfigError, match="no edition of 2026-03-18"):
+        revision.regenerate(config, None, clock, announced=date(2026, 3, 18))
+
+
+def test_failed_spares_the_good_card_of_another_edition(config: Config, store: Store, model: FakeEngine) -> None:
+    """The same paper, pending in one edition alone."""
+    rewrite(store, NEW, pending(ID))
+    before = store.path(OLD).read_bytes()
+
+    assert revision.regenerate(config, None, clock).papers[0].announced == (NEW,)
+    assert store.path(OLD).read_bytes() == before
+
+
+def test_failed_takes_no_card_with_more_marks(config: Config, store: Store, model: FakeEngine) -> None:
+    """The old one stays, with what was paid; asked for by name, the new one is taken."""
+    worse = reply(result="准确率达到 97.6%，召回率 96.5%，精度 95.4%。")
+    rewrite(store, NEW, flagged(ID))
+    model.answer = lambda request: completion(worse)
+    done = revision.regenerate(config, None, clock)
+
+    assert fates(done) == {ID: "unchanged"}
+    assert "no better card" in str(done.papers[0].error)
+    assert tldr(of(store, NEW)) == card().tldr
+    assert len(of(store, NEW).replies) == len(model.asked)
+    assert fates(revision.regenerate(config, [ID], clock)) == {ID: "renewed"}
+
+
+def test_both_texts_of_a_paper_are_asked_about(config: Config, store: Store, model: FakeEngine) -> None:
+    """As it was new, and as it was rewritten: each edition gets the card of its own text."""
+    rewrite(store, OLD, pending(ID))
+    put(store, NEW, replacements=(replaced(card=None, problems=FAILED),))
+    done = revision.regenerate(config, None, clock)
+
+    assert [one.announced for one in done.papers] == [(NEW,), (OLD,)]
+    assert ["Rewritten." in str(one.messages) for one in model.asked] == [True, False]
+
+
+def test_a_paper_that_stays_without_says_why_anew(config: Config, store: Store, model: FakeEngine) -> None:
+    """The reason on record is the last one; the exit code says that another try may help."""
+    rewrite(store, NEW, pending(ID))
+    model.answer = lambda request: completion("抱歉，我无法完成。")
+    done = revision.regenerate(config, None, clock)
+
+    assert (fates(done), done.exit_code) == ({ID: "without"}, 75)
+    assert "refuses" in of(store, NEW).problems[0]
+
+
+def test_a_service_that_goes_away_keeps_what_it_answered(config: Config, store: Store, model: FakeEngine) -> None:
+    """The cards so far are saved and shown, the rest is told as without, and the failure is handed on."""
+    rewrite(store, NEW, pending(ID))
+
+    def answers(requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+        for nth, request in enumerate(requests):
+            if nth:
+                raise EngineRefused("HTTP 402: no money left")
+            yield request, completion()
+
+    model.run = answers  # type: ignore[method-assign]
+    done = revision.regenerate(config, [OTHER, ID], clock, announced=NEW)
+
+    assert isinstance(done.failure, EngineRefused)
+    assert (fates(done), done.exit_code) == ({OTHER: "renewed", ID: "without"}, 2)
+    assert done.written == ("2026-03-17/index.md",)
+
+
+def test_what_was_answered_before_ctrl_c_is_kept(config: Config, store: Store, model: FakeEngine) -> None:
+    """Saved and on the page; the next try goes on with the other."""
+    for arxiv_id in (ID, OTHER):
+        rewrite(store, NEW, pending(arxiv_id))
+    answer, model.answer = model.answer, lambda request: completion()
+
+    def interrupted(stage: str, done: int, total: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        revision.regenerate(config, None, clock, watch=interrupted)
+    assert of(store, NEW).state == "shown"
+    assert GOOD["tldr"] in (config.output / "2026-03-17/index.md").read_text(encoding="utf-8")
+
+    model.answer = answer
+    assert fates(revision.regenerate(config, None, clock)) == {OTHER: "renewed"}
+
+
+def test_a_killed_regeneration_pays_for_nothing_twice(
+    config: Config, store: Store, model: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on disk but in no edition yet is the answer to the same command."""
+    before = store.path(NEW).read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "save", lambda self, edition: True)
+        revision.regenerate(config, [ID, OTHER], clock)
+    assert store.path(NEW).read_bytes() == before
+
+    done = revision.regenerate(config, [ID, OTHER], clock)
+    assert (done.sent, len(model.asked), done.count("renewed")) == (0, 2, 2)
+    assert revision.regenerate(config, [ID], clock).sent == 1
+
+
+def test_a_repair_without_an_answer_goes_on_from_the_first_reply(
+    config: Config, store: Store, model: FakeEngine
+) -> None:
+    """The first reply is on disk: the next try asks for its repair alone."""
+    doubtful, good = completion(reply(result="准确率达到 97.6%。")), completion()
+    model.answer = lambda request: doubtful if len(request.messages) == 2 else EngineError("HTTP 503")
+    with pytest.raises(EngineError, match="HTTP 503"):
+        again(config, ID)
+    model.asked.clear()
+    model.answer = lambda request: good
+
+    assert again(config, ID).sent == 1
+    assert [len(one.messages) for one in model.asked] == [4]
+
+
+def test_the_hint_is_on_record(config: Config, store: Store) -> None:
+    """With the card it brought and its reply, not with those before; a card without one has none."""
+    again(config, ID, hint="更短")
+    again(config, ID)
+    own = of(store, NEW)
+
+    assert [one.origin.hint for one in own.earlier] == [None, "更短"]
+    assert own.card is not None
+    assert own.card.origin.hint is None
+    assert [one.hint for one in own.replies] == [None, "更短", None]
+
+
+def test_a_plan_counts_and_sends_nothing(config: Config, store: Store, model: FakeEngine) -> None:
+    """What is asked for and known, without what no edition holds; nothing is written."""
+    before = store.path(NEW).read_bytes()
+    found = revision.plan(config, [ID, OTHER, "2603.99999"], clock)
+
+    assert (found.papers, found.requests, found.money) == (2, 2, None)
+    assert found.prompt_tokens > 500
+    assert revision.plan(config, None, clock).papers == 0
+    assert not model.asked
+    assert store.path(NEW).read_bytes() == before
+    assert not config.cache.exists()
+
+
+def test_the_receipt_counts_a_regeneration(config: Config, store: Store) -> None:
+    """In each edition that has its reply, priced as the configuration says."""
+    priced = config.model_copy(update={"prices": {"fake-1": Price(input=1.0, output=2.0)}})
+    again(priced, ID)
+
+    (bill,) = on_file(store, NEW).receipt
+    assert bill.cost == pytest.approx(bill.replies * (900 + 600) / 1e6)
 
 
 # ------------------------------------------------------------------------------------------ undo
 
 
+def test_undo_of_several_tells_which_have_nothing(config: Config, store: Store) -> None:
+    """The others come back, each paper with its own line."""
+    before = {day: of(store, day).card for day in (OLD, NEW)}
+    revision.regenerate(config, [ID], clock)
+    done = revision.undo(config, [OTHER, ID])
+
+    assert fates(done) == {OTHER: "refused", ID: "renewed"}
+    assert "no earlier card" in str(done.papers[0].error)
+    assert {day: of(store, day).card for day in (OLD, NEW)} == before
+    assert (done.exit_code, revision.undo(config, [ID]).exit_code) == (2, 0)
+
+
 def test_undo_brings_each_edition_its_own_card_back(config: Config, store: Store) -> None:
     """The cards were different before, and are so again; undone twice, the new one stands in both."""
     before = {day: of(store, day).card for day in (OLD, NEW)}
-    revision.regenerate(config, ID, clock)
-    done = revision.undo(config, ID)
+    again(config, ID)
+    done = back(config, ID)
 
     assert (done.announced, done.sent) == ((NEW, OLD), 0)
     assert {day: of(store, day).card for day in (OLD, NEW)} == before
     assert [earlier(of(store, day)) for day in (OLD, NEW)] == [["新的摘要甲更加清楚。"]] * 2
-    revision.undo(config, ID)
+    back(config, ID)
     assert {tldr(of(store, day)) for day in (OLD, NEW)} == {"新的摘要甲更加清楚。"}
 
 
 def test_undo_takes_the_last_card_and_keeps_the_older_ones(config: Config, store: Store) -> None:
     """After two regenerations the first one's card comes back."""
     for _ in range(2):
-        revision.regenerate(config, ID, clock)
-    revision.undo(config, ID)
+        again(config, ID)
+    back(config, ID)
 
     assert tldr(of(store, NEW)) == "新的摘要甲更加清楚。"
     assert earlier(of(store, NEW)) == ["新的一天的卡片。", "新的摘要乙更加清楚。"]
@@ -223,29 +499,29 @@ def test_undo_takes_the_last_card_and_keeps_the_older_ones(config: Config, store
 
 def test_undo_of_one_date_leaves_the_other(config: Config, store: Store) -> None:
     """An edition without an earlier card, or of another date, is not touched."""
-    revision.regenerate(config, ID, clock)
+    again(config, ID)
     before = store.path(OLD).read_bytes()
 
-    assert revision.undo(config, ID, announced=NEW).announced == (NEW,)
+    assert back(config, ID, announced=NEW).announced == (NEW,)
     assert store.path(OLD).read_bytes() == before
 
 
 def test_undo_passes_over_editions_without_an_earlier_card(config: Config, store: Store) -> None:
     """Only the edition that was regenerated has something to bring back."""
-    revision.regenerate(config, ID, clock, announced=OLD)
+    again(config, ID, announced=OLD)
     before = store.path(NEW).read_bytes()
 
-    assert revision.undo(config, ID).announced == (OLD,)
+    assert back(config, ID).announced == (OLD,)
     assert store.path(NEW).read_bytes() == before
 
 
 def test_undo_judges_the_card_that_comes_back(config: Config, store: Store) -> None:
     """Its flags are those of today's checks, not those of the card it replaces."""
     rewrite(store, NEW, entry(ID, card=card(result="准确率达到 98.7%。"), earlier=(card(),), problems=("x",)))
-    revision.undo(config, ID, announced=NEW)
+    back(config, ID, announced=NEW)
     assert of(store, NEW).problems == ()
 
-    revision.undo(config, ID, announced=NEW)
+    back(config, ID, announced=NEW)
     assert "98.7" in of(store, NEW).problems[0]
 
 
@@ -253,7 +529,7 @@ def test_undo_without_an_earlier_card_is_told(config: Config, store: Store) -> N
     """There is nothing to bring back: said, and nothing is written."""
     before = store.path(NEW).read_bytes()
     with pytest.raises(ConfigError, match="no earlier card"):
-        revision.undo(config, ID)
+        back(config, ID)
     assert store.path(NEW).read_bytes() == before
 
 
@@ -278,7 +554,7 @@ def held(store: Store, day: date) -> Entry:
 
 
 def put(store: Store, day: date, **lists: Any) -> None:
-    store.save(edition_of(entry(OTHER), announced=day, **lists))
+    store.save(edition_of(other(), announced=day, **lists))
 
 
 @pytest.mark.parametrize("card_before", [card(tldr="新版的卡片。"), None])
@@ -288,7 +564,7 @@ def test_a_replacement_gets_another_card(
     """Asked about the new text; the older edition with the old text stays as it is, and so does what changed."""
     put(store, NEW, replacements=(replaced(card=card_before, problems=() if card_before else ("engine: HTTP 500",)),))
     before = store.path(OLD).read_bytes()
-    done = revision.regenerate(config, ID, clock)
+    done = again(config, ID)
     after = held(store, NEW)
 
     assert "Rewritten." in str(model.asked[0].messages)
@@ -303,17 +579,17 @@ def test_a_replacement_that_changed_nothing_gets_another_card_too(config: Config
     """It has one, so it can have another, in its own edition alone if that is asked."""
     put(store, NEW, replacements=(replaced(abstract=entry().paper.abstract, change=None),))
 
-    assert revision.regenerate(config, ID, clock, announced=NEW).announced == (NEW,)
+    assert again(config, ID, announced=NEW).announced == (NEW,)
     assert tldr(held(store, NEW)) == "新的摘要甲更加清楚。"
 
 
 def test_undo_works_for_a_replacement(config: Config, store: Store) -> None:
     """The card that the regeneration replaced comes back, and back again."""
     put(store, NEW, replacements=(replaced(card=card(tldr="新版的卡片。")),))
-    revision.regenerate(config, ID, clock)
+    again(config, ID)
 
-    assert tldr(revision.undo(config, ID).entry) == "新版的卡片。"
-    assert tldr(revision.undo(config, ID).entry) == "新的摘要甲更加清楚。"
+    assert tldr(back(config, ID).entry) == "新版的卡片。"
+    assert tldr(back(config, ID).entry) == "新的摘要甲更加清楚。"
 
 
 def test_every_place_of_the_same_text_changes_alike(config: Config, store: Store) -> None:
@@ -321,12 +597,12 @@ def test_every_place_of_the_same_text_changes_alike(config: Config, store: Store
     put(store, NEW, replacements=(replaced(abstract=entry().paper.abstract, card=card(tldr="带来的卡片。")),))
     put(store, date(2026, 3, 18), excluded=(kept_out(card=card(tldr="规则外的卡片。")),))
     days = (date(2026, 3, 18), NEW, OLD)
-    done = revision.regenerate(config, ID, clock)
+    done = again(config, ID)
 
     assert (done.announced, done.sent) == (days, 1)
     assert {tldr(held(store, day)) for day in days} == {"新的摘要甲更加清楚。"}
     assert held(store, days[0]).excluded_by == "exclude: gated"
-    assert revision.undo(config, ID).announced == days
+    assert back(config, ID).announced == days
     assert [tldr(held(store, day)) for day in days] == ["规则外的卡片。", "带来的卡片。", "旧的一天的卡片。"]
 
 
@@ -335,7 +611,7 @@ def test_the_newest_place_that_has_a_card_is_asked_about(config: Config, store: 
     put(store, NEW, replacements=(replaced(card=None, change=None, problems=()),))
     put(store, date(2026, 3, 18), excluded=(kept_out(card=None, abstract="Also rewritten."),))
 
-    assert revision.regenerate(config, ID, clock).announced == (OLD,)
+    assert again(config, ID).announced == (OLD,)
     assert "We present Foo" in str(model.asked[0].messages)
 
 
@@ -345,8 +621,8 @@ ONLY_LISTED = "a replacement that is not known to have another text than before 
 @pytest.mark.parametrize(
     "revised",
     [
-        lambda config: revision.undo(config, ID, announced=NEW),
-        lambda config: revision.regenerate(config, ID, clock, announced=NEW),
+        lambda config: back(config, ID, announced=NEW),
+        lambda config: again(config, ID, announced=NEW),
     ],
     ids=["undo", "regenerate"],
 )
@@ -411,10 +687,10 @@ def test_a_failed_regeneration_of_a_replacement_counts_its_replies(
     before = held(store, NEW)
     model.answer = lambda request: completion('{"tldr": "only one field"}')
     with pytest.raises(EngineError, match="no usable card"):
-        revision.regenerate(config, ID, clock)
+        again(config, ID)
 
     after = held(store, NEW)
-    assert len(after.replies) == 2
+    assert len(after.replies) == len(model.asked) > 1
     assert after.model_copy(update={"replies": before.replies}) == before
 
 
@@ -424,11 +700,11 @@ def test_undo_brings_no_card_of_another_text_back(config: Config, store: Store) 
     put(store, NEW, replacements=(replaced(card=card(tldr="新版的卡片。"), earlier=(old,)),))
     before = store.path(NEW).read_bytes()
     with pytest.raises(ConfigError, match="no earlier card"):
-        revision.undo(config, ID)
+        back(config, ID)
     assert store.path(NEW).read_bytes() == before
 
-    revision.regenerate(config, ID, clock)
-    assert revision.undo(config, ID).announced == (NEW,)
+    again(config, ID)
+    assert back(config, ID).announced == (NEW,)
     assert (tldr(held(store, NEW)), earlier(held(store, NEW))) == (
         "新版的卡片。",
         ["旧的一天的卡片。", "新的摘要甲更加清楚。"],
@@ -437,8 +713,8 @@ def test_undo_brings_no_card_of_another_text_back(config: Config, store: Store) 
 
 def test_undo_of_a_first_version_is_not_held_up_by_the_second(config: Config, store: Store) -> None:
     """A later edition has its card among the earlier ones; that does not make it another text's here, but there."""
-    revision.regenerate(config, ID, clock, announced=OLD)
+    again(config, ID, announced=OLD)
     put(store, NEW, replacements=(replaced(card=card(tldr="新版的卡片。"), earlier=of(store, OLD).earlier),))
 
-    assert revision.undo(config, ID).announced == (OLD,)
+    assert back(config, ID).announced == (OLD,)
     assert tldr(of(store, OLD)) == "旧的一天的卡片。"

@@ -9,7 +9,7 @@ from fakes import FakeEngine, card, completion, entry, paper, reply
 from digest import prompts
 from digest.engines.cached import CachedEngine, open_cache
 from digest.errors import EngineError, EngineRefused
-from digest.models import Answer, Entry, Request
+from digest.models import Answer, Completion, Entry, Request
 from digest.prompts import Prompt
 from digest.summary import rejudge, summarize
 
@@ -103,7 +103,6 @@ def test_a_bad_reply_is_asked_again_with_the_reasons() -> None:
         (MORE_DOUBTFUL, DOUBTFUL, "flagged", 1),
         (DOUBTFUL, MORE_DOUBTFUL, "flagged", 1),
         (MORE_DOUBTFUL, MORE_DOUBTFUL, "flagged", 2),
-        (BAD, BAD, "pending", 0),
         (BAD, reply(), "shown", 0),
     ],
 )
@@ -124,6 +123,34 @@ def test_what_cant_be_used_leaves_no_words() -> None:
 
     assert got.card is None
     assert got.problems
+
+
+@pytest.mark.parametrize(("good", "state"), [(2, "shown"), (3, "shown"), (4, "pending")])
+def test_a_paper_without_a_usable_reply_is_asked_afresh(good: int, state: str) -> None:
+    """After the repair it is asked twice more, from the beginning and under keys of their own."""
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Completion:
+        asked.append(request)
+        return completion(reply() if len(asked) > good else BAD)
+
+    (got,) = summary(FakeEngine(answer), pending())
+
+    assert got.state == state
+    assert len(asked) == min(good, 3) + 1 == len({request.key for request in asked})
+    assert all(request.messages == asked[0].messages for request in asked[2:])
+    assert [origin.repair for origin in got.replies] == [False, True, False, False][: len(asked)]
+
+
+def test_a_model_that_fails_at_most_papers_is_not_asked_afresh() -> None:
+    """Where every reply is bad, more of them cost money and mend nothing: one repair each."""
+    engine = FakeEngine(lambda request: completion(BAD))
+
+    got = summary(engine, *map(pending, range(1, 21)))
+
+    assert [entry.state for entry in got] == ["pending"] * 20
+    assert all(entry.problems for entry in got)
+    assert len(engine.asked) == 40
 
 
 def test_a_failed_request_is_a_problem_of_its_paper() -> None:
@@ -226,7 +253,7 @@ def test_a_regeneration_in_vain_leaves_the_card() -> None:
 
     assert (got.card, got.earlier) == (old.card, ())
     assert got.problems
-    assert len(got.replies) == 2
+    assert len(got.replies) == 4
 
 
 def test_a_regeneration_done_twice_keeps_one_earlier_card() -> None:

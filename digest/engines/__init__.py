@@ -11,6 +11,7 @@ from ..errors import ConfigError
 from ..models import Answer, Request
 
 ENGINES = {
+    "batch": "digest.engines.batch:BatchEngine",
     "chat": "digest.engines.chat:ChatEngine",
     "echo": "digest.engines.echo:EchoEngine",
 }

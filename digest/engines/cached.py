@@ -1,112 +1,53 @@
 """The engine around an engine that keeps every reply on disk: what was answered once is never sent again.
 
-Keeps raw replies and nothing else. Failures are not kept, and what a reply is worth is judged on every read.
+Says who asks what, and when. Failures are not kept, and what a reply is worth is judged on every read.
 """
 
-import json
 import logging
-import sqlite3
-import zlib
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from itertools import chain
-from pathlib import Path
-from typing import Any
 
 import diskcache
-from diskcache.core import MODE_RAW
 
-from ..errors import ConfigError, DigestError, EngineError, RecordError, StorageError
+from ..errors import EngineError
 from ..models import Answer, Completion, Request
-from . import Engine
+from . import Engine, shelf
+from .claims import Claims
+from .shelf import Price, Spent, open_cache, reply_count
+
+__all__ = ["CachedEngine", "Price", "Spent", "open_cache", "reply_count"]
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  #: of a kept reply
-KEPT = tuple(one.name for one in fields(Completion) if one.name not in ("created", "from_cache"))
-DAMAGED = (ValueError, KeyError, TypeError, zlib.error, RecursionError)  #: what reading a row that is not ours raises
-TROUBLE = (sqlite3.Error, OSError, diskcache.Timeout)  #: of the database as a whole
-
-
-class PlainDisk(diskcache.Disk):
-    """Keys as they are, values as packed JSON: diskcache's own disks unpickle any row that says so (CVE-2025-69872)."""
-
-    def put(self, key: Any) -> tuple[str, bool]:
-        if type(key) is not str:
-            raise TypeError("a key of the cache is a str")
-        return key, True
-
-    def get(self, key: Any, raw: Any) -> str:
-        if not raw or type(key) is not str:
-            raise ValueError("a key in the cache is not ours")
-        return key
-
-    def store(self, value: Any, read: Any, key: Any = diskcache.UNKNOWN) -> Any:  # noqa: ARG002
-        if read:
-            raise TypeError("a value of the cache is no file")
-        packed = zlib.compress(json.dumps(value, ensure_ascii=False).encode("utf-8"), 6)
-        return 0, MODE_RAW, None, packed
-
-    def fetch(self, mode: Any, filename: Any, value: Any, read: Any) -> Any:  # noqa: ARG002
-        if mode != MODE_RAW or filename is not None or type(value) is not bytes:
-            raise ValueError("a value in the cache is not ours")
-        return json.loads(zlib.decompress(value))
-
-
-def open_cache(folder: Path) -> diskcache.Cache:
-    """
-    The cache in `folder`, which is made, for its owner only, if it isn't there. Nothing is ever evicted.
-
-    Raises:
-        ConfigError: `folder` can't be made or written to, or holds another program's cache.
-        StorageError: there is no room, or another process holds the cache.
-        RecordError: the database in it is damaged.
-    """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return diskcache.Cache(  # type: ignore[no-untyped-call]
-            str(folder.absolute()),
-            timeout=30,
-            disk=PlainDisk,
-            eviction_policy="none",
-            cull_limit=0,
-            size_limit=2**50,
-            disk_min_file_size=2**30,  # everything stays in the one database
-            sqlite_synchronous=2,
-            sqlite_mmap_size=0,
-        )
-    except TypeError as error:  # settings of another Disk
-        raise ConfigError(f"{folder}: another program's cache", hint="choose another folder: --cache") from error
-    except TROUBLE as error:
-        raise _trouble(folder, error) from error
-
-
-def _trouble(folder: Path | str, error: BaseException) -> DigestError:
-    """What the reader should do about a database that fails."""
-    first: BaseException = error
-    while first.__context__ is not None:
-        first = first.__context__  # a failed ROLLBACK hides what it was for
-    text = str(first) or type(first).__name__
-    if isinstance(first, OSError) and first.errno not in (28, 122):  # ENOSPC, EDQUOT
-        return ConfigError(f"{folder}: {first.strerror or text}", hint="choose another folder: --cache")
-    if "readonly" in text or "unable to open" in text:
-        return ConfigError(f"{folder}: can't be written: {text}", hint="choose another folder: --cache")
-    if isinstance(first, sqlite3.DatabaseError) and ("malformed" in text or "not a database" in text):
-        return RecordError(f"{folder}/cache.db: damaged: {text}", hint="delete the folder; its replies are asked again")
-    return StorageError(f"{folder}: a reply can't be kept: {text}", hint="make room, and let no other run use it")
+POLL = 0.1  #: seconds between two looks at what another run is asking
+POLL_EACH = 1e-4  #: seconds more for each request, so that looking stays cheap
+REMIND = 60.0  #: seconds between two words about it
 
 
 class CachedEngine:
     """An engine that asks the engine behind it only for what is not on disk, and keeps what that one replies."""
 
-    def __init__(self, engine: Engine | Callable[[], Engine], cache: diskcache.Cache) -> None:
-        """Take the engine, or what opens it when the first reply is missing: a run from disk alone imports nothing."""
+    def __init__(
+        self, engine: Engine | Callable[[], Engine], cache: diskcache.Cache, price: Price | None = None
+    ) -> None:
+        """
+        Keep the parts; nothing is opened.
+
+        Args:
+            engine: Or what opens it when the first reply is missing: a run from disk alone imports nothing.
+            cache: From `open_cache`. Other processes may use it at the same time, and ask none of the same.
+            price: What a reply costs, for `spent`.
+        """
         self._engine = engine if hasattr(engine, "run") and not isinstance(engine, type) else None
         self._open = engine
         self._cache = cache
+        self._price = price
         self._passed = 0
+        self._told: set[str] = set()
+        self.claims = Claims(cache.directory)
 
     @property
     def sent(self) -> int:
@@ -121,13 +62,17 @@ class CachedEngine:
             RecordError: the database as a whole is damaged.
         """
         try:
-            record = self._cache.get(request.key)  # type: ignore[no-untyped-call]
-            return None if record is None else _from_record(record)
-        except DAMAGED as error:
-            log.warning("%s: the kept reply %s is damaged and asked again: %s", self.folder, request.key[:12], error)
+            record = shelf.find(self._cache, request.key)
+            return None if record is None else shelf.from_record(record)
+        except shelf.DAMAGED as error:
+            if request.key not in self._told:
+                log.warning(
+                    "%s: the kept reply %s is damaged and asked again: %s", self.folder, request.key[:12], error
+                )
+                self._told.add(request.key)
             return None
-        except TROUBLE as error:
-            raise _trouble(self.folder, error) from error
+        except shelf.TROUBLE as error:
+            raise shelf.trouble(self.folder, error) from error
 
     def misses(self, requests: Iterable[Request]) -> list[Request]:
         """The requests that would be sent, each once."""
@@ -137,6 +82,8 @@ class CachedEngine:
     def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
         """
         Answer from disk at once, and the rest through the engine behind; its replies are on disk before they are seen.
+
+        What another process is asking comes last: its reply, or, should it fail or die, ours.
 
         Raises:
             EngineError: from the engine behind, after all that is on disk was handed out.
@@ -158,15 +105,30 @@ class CachedEngine:
         return self._engine
 
     def keep(self, answers: Sequence[tuple[Request, Answer]]) -> None:
-        """Write replies to disk, all or none, and synced; failures are not kept."""
+        """Write replies to disk, all or none, and synced, with what they cost; failures are not kept."""
         self._passed += len(answers)
+        replies = [(request.key, answer) for request, answer in answers if isinstance(answer, Completion)]
         try:
-            with self._cache.transact():
-                for request, answer in answers:
-                    if isinstance(answer, Completion):
-                        self._cache.set(request.key, _as_record(answer))  # type: ignore[no-untyped-call]
-        except TROUBLE as error:
-            raise _trouble(self.folder, error) from error
+            if replies:
+                with self._cache.transact():
+                    shelf.put(self._cache, ((key, shelf.as_record(reply)) for key, reply in replies))
+                    shelf.add_spending(self._cache, (reply for _, reply in replies), self._price)
+        except shelf.TROUBLE as error:
+            raise shelf.trouble(self.folder, error) from error
+        for request, _ in answers:
+            self.claims.drop(request.key)
+
+    def spent(self, day: date) -> Mapping[str, Spent]:
+        """
+        What the replies that came on a day (UTC) cost, by model, whichever run asked for them.
+
+        Raises:
+            RecordError: the database as a whole is damaged.
+        """
+        try:
+            return shelf.spent_on(self._cache, day)
+        except shelf.TROUBLE as error:
+            raise shelf.trouble(self.folder, error) from error
 
     @property
     def folder(self) -> str:
@@ -179,52 +141,93 @@ class _Flow:
 
     def __init__(self, cached: CachedEngine, todo: Iterator[Request]) -> None:
         self.cached = cached
+        self.claims = cached.claims
         self.todo = todo
         self.ready: deque[tuple[Request, Answer]] = deque()
         self.twins: dict[str, list[Request]] = {}  #: requests with the key of one that is being asked
+        self.aside: dict[str, list[Request]] = {}  #: requests that another process is asking
         self.failed: dict[str, Answer] = {}
 
     def run(self) -> Iterator[tuple[Request, Answer]]:
-        try:
-            engine = self.cached.opened()
-            early = hasattr(engine, "keep")
-            for request, answer in engine.run(self.misses()):
-                if not early:
-                    self.cached.keep([(request, answer)])
-                if not isinstance(answer, Completion):
-                    self.failed[request.key] = answer
-                yield request, answer
-                self.ready.extend((twin, answer) for twin in self.twins.pop(request.key, ()))
+        with self.claims:
+            try:
+                yield from self.asked(self.misses())
+                yield from self.awaited()
+            except EngineError:
+                self.rest_from_disk()  # which needs no engine
                 yield from self.drained()
-        except EngineError:
-            for _ in self.misses():
-                pass  # what is on disk needs no engine
+                raise
+            finally:
+                for key in self.twins:
+                    self.claims.drop(key)
+
+    def asked(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+        """Yield the engine's answers, and what else is ready by then."""
+        engine = self.cached.opened()
+        early = hasattr(engine, "keep")
+        for request, answer in engine.run(requests):
+            if not early:
+                self.cached.keep([(request, answer)])
+            if not isinstance(answer, Completion):
+                self.failed[request.key] = answer
+                self.claims.drop(request.key)
+            self.ready.extend((twin, answer) for twin in self.twins.pop(request.key, ()))
+            yield request, answer
             yield from self.drained()
-            raise
         yield from self.drained()
 
     def misses(self) -> Iterator[Request]:
+        """Yield what is to be asked, and by nobody else."""
         for request in self.todo:
-            if request.key in self.twins:
-                self.twins[request.key].append(request)
-            elif (known := self.failed.get(request.key) or self.cached.lookup(request)) is not None:
-                self.ready.append((request, known))
-            else:
-                self.twins[request.key] = []
+            key = request.key
+            if key in self.twins:
+                self.twins[key].append(request)
+            elif key in self.aside:
+                self.aside[key].append(request)
+            elif (failure := self.failed.get(key)) is not None:
+                self.ready.append((request, failure))
+            elif not self.claims.take(key):
+                self.aside[key] = [request]
+            elif self.is_open(key, [request]):
                 yield request
+
+    def is_open(self, key: str, requests: list[Request]) -> bool:
+        """Whether a claimed request is still to be asked: only with the claim in hand does a look tell."""
+        if (kept := self.cached.lookup(requests[0])) is None:
+            self.twins[key] = requests[1:]
+            return True
+        self.claims.drop(key)
+        self.ready.extend((request, kept) for request in requests)
+        return False
+
+    def awaited(self) -> Iterator[tuple[Request, Answer]]:
+        """Yield what other processes were asking; what they leave without a reply is asked here."""
+        reminder = 0.0
+        while self.aside:
+            if todo := list(self.freed()):
+                yield from self.asked(todo)
+            yield from self.drained()
+            if self.aside and time.monotonic() >= reminder:
+                log.info(
+                    "%s: waiting for another run, which is asking for %d of these", self.cached.folder, len(self.aside)
+                )
+                reminder = time.monotonic() + REMIND
+            if self.aside:
+                time.sleep(max(POLL, POLL_EACH * len(self.aside)))
+
+    def freed(self) -> Iterator[Request]:
+        for key in list(self.aside):
+            if self.claims.take(key):
+                requests = self.aside.pop(key)
+                if self.is_open(key, requests):
+                    yield requests[0]
+
+    def rest_from_disk(self) -> None:
+        """Make ready what is kept of all that was not asked."""
+        for request in chain(self.todo, *self.aside.values()):
+            if (kept := self.cached.lookup(request)) is not None:
+                self.ready.append((request, kept))
 
     def drained(self) -> Iterator[tuple[Request, Answer]]:
         while self.ready:
             yield self.ready.popleft()
-
-
-def _as_record(completion: Completion) -> dict[str, Any]:
-    record = {name: getattr(completion, name) for name in KEPT}
-    return {"v": VERSION, **record, "created": completion.created.astimezone(UTC).isoformat()}
-
-
-def _from_record(record: Any) -> Completion:
-    if record["v"] != VERSION or not isinstance(record["text"], str):
-        raise ValueError("not a reply as we keep them")
-    created = datetime.fromisoformat(record["created"]).astimezone(UTC)
-    return Completion(**{name: record[name] for name in KEPT}, created=created, from_cache=True)

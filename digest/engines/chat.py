@@ -5,41 +5,55 @@ Sends, waits, tries again and counts. What a reply is worth is for checks.py, to
 
 import asyncio
 import logging
+import random
 import selectors
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import openai
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential, wait_random
 
 from ..errors import EngineError, EngineRefused
 from ..models import Answer, Completion, Request
-from .dialect import Dialect, completion_of
+from .abilities import Abilities, Ability
+from .dialect import FORMATS, Dialect, completion_of, encoded
 from .endpoint import Endpoint, endpoint
 from .faults import (
     FAILURES,
+    LONGEST_WAIT,
     asked_wait,
-    broken_connection,
+    comes_back,
     complaint,
-    holds_back,
+    concerns_all,
     in_words,
+    is_exact,
     is_rate_limit,
+    is_timeout,
+    later,
     never_connected,
     refusal,
+    status_error,
     worth_a_retry,
 )
 from .pace import Pace
+from .throttle import Sent
 
 log = logging.getLogger(__name__)
 
 LONGEST_BACKOFF = 20.0  #: seconds between two tries where the service asks for nothing
+LONGEST_STAY = 900.0  #: seconds from a request's first try, after which no other is begun
 QUICK_TRIES = 3  #: of one request, as long as nothing at all has answered
+TIMEOUTS = 3  #: tries of one request that may end without an answer in time: each may have been paid for
+LAST_PATIENCE = 60.0  #: seconds of an outage where only requests that have failed are left: it may be theirs
+HEAD_START = 0.05, 2.0  #: seconds for the first request to a service that nothing is known of: here, elsewhere
+FIRST_GAP = 0.01, 0.1  #: seconds between the first two requests, should they be "too many": here, elsewhere
+GLANCE = 0.005  #: seconds between two looks at how the first request fares
 NOT_THERE = "check engine.base_url (OPENAI_BASE_URL) and the network"
-LOST = "what has arrived is kept: run the same command again later"
+AGAIN = "what has arrived is kept: run the same command again"
 TOGETHER = 16  #: answers kept in one go where they arrive faster: a kill may cost so many
 
 
@@ -60,8 +74,10 @@ class ChatEngine:
         tokens_per_minute: float | None = None,
         timeout_seconds: float = 120,
         attempts: int = 8,
-        patience_seconds: float = 900,
+        patience_seconds: float = 300,
         backoff_seconds: float = 0.5,
+        memory: Path | None = None,
+        start: str | None = None,
     ) -> None:
         """
         Keep the settings; nothing is sent and no socket opened before `run`.
@@ -71,12 +87,14 @@ class ChatEngine:
             api_key: May be empty for an endpoint on this machine.
             clock: The time, UTC, for `Completion.created`.
             concurrency: Requests in flight at once, and connections.
-            requests_per_minute: Spread evenly, without a first burst; None is without limit.
-            tokens_per_minute: Of prompt and reply together, estimated; None is without limit.
+            requests_per_minute: Spread evenly, without a first burst; None is what the service takes.
+            tokens_per_minute: Of prompt and reply together, estimated; None is what the service takes.
             timeout_seconds: Of one try, however slowly the service drips.
-            attempts: Tries of one request; those answered 429 do not count.
-            patience_seconds: No try of a request is begun after this time since its first.
+            attempts: Tries of one request; those answered 429, and those while the service is down, do not count.
+            patience_seconds: How long the service may be down, or take nothing, before the run ends.
             backoff_seconds: The first wait between two tries; it doubles, with jitter.
+            memory: File in which to remember what the service understands.
+            start: How to ask for JSON before anything is known: "json_schema", "json_object" or "none".
 
         Raises:
             ConfigError: `base_url` is no address, or `api_key` can't be a key.
@@ -90,12 +108,26 @@ class ChatEngine:
         self.attempts = attempts
         self.patience_seconds = patience_seconds
         self.backoff_seconds = backoff_seconds
+        self.abilities = Abilities(memory, self.endpoint.base_url, clock)
+        self.start = [*FORMATS[:-1], "none"].index(start) if start else 0
         self.sent = 0  #: HTTP requests so far, tries again included
         self.answered = False  #: whether the endpoint has ever said anything
         self.succeeded = False  #: whether it has ever given a completion
         self.keep: Keep | None = None  #: gets the answers as they arrive, some together, before they are yielded
-        self.dialect = Dialect()
+        self.dialects: dict[str, Dialect] = {}  #: by model
+        self.known: dict[str, Ability] = {}  #: what is in the memory
         self.ssl = _trusted(self.endpoint)
+
+    def dialect(self, model: str) -> Dialect:
+        """What `model` is known to understand, now or from an earlier run."""
+        if model not in self.dialects:
+            known = self.abilities.recall(model)
+            if known and known.format in FORMATS:
+                self.known[model] = known
+                self.dialects[model] = Dialect(FORMATS.index(known.format), known.without, known=True)
+            else:
+                self.dialects[model] = Dialect(self.start)
+        return self.dialects[model]
 
     def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
         """
@@ -124,16 +156,14 @@ class ChatEngine:
                     main.exception()  # seen: an interrupt must not be told twice
                 run.hand_over()
 
-    def client(self) -> openai.AsyncOpenAI:
+    def client(self) -> httpx2.AsyncClient:
         """A client for one event loop, with as many connections as there are slots, and no retries of its own."""
-        http = openai.DefaultAioHttpClient(
+        return openai.DefaultAioHttpClient(
             limits=httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency),
             timeout=httpx2.Timeout(self.timeout_seconds, connect=min(10.0, self.timeout_seconds), pool=None),
             verify=self.ssl,
             trust_env=not self.endpoint.local,  # a proxy can't reach this machine's loopback
-        )
-        return openai.AsyncOpenAI(
-            base_url=self.endpoint.base_url, api_key=self.endpoint.key, max_retries=0, http_client=http
+            headers={"authorization": f"Bearer {self.endpoint.key}", "content-type": "application/json"},
         )
 
 
@@ -147,11 +177,22 @@ class _Run:
         self.arrived: list[tuple[Request, Answer]] = []
         self.answers: deque[tuple[Request, Answer]] = deque()
         self.gate = asyncio.Lock()
-        self.pace = Pace(engine.requests_per_minute, engine.tokens_per_minute)
+        away = not engine.endpoint.local
+        self.pace = Pace(
+            requests_per_minute=engine.requests_per_minute,
+            tokens_per_minute=engine.tokens_per_minute,
+            patience=engine.patience_seconds,
+            first_gap=FIRST_GAP[away],
+            slots=engine.concurrency,
+        )
+        self.head_start = HEAD_START[away]
+        self.first: dict[str, float] = {}  #: model -> until when its first request goes alone
+        self.url = f"{engine.endpoint.base_url.rstrip('/')}/chat/completions"
         self.sending: set[asyncio.Task[Any] | None] = set()
+        self.last_success = loop.time()
+        self.all_taken = False
         self.halted = False
         self.closed = False
-        self.lost_in_a_row = 0
 
     def next(self, main: asyncio.Task[None]) -> tuple[Request, Answer] | None:
         """The next answer, or None at the end."""
@@ -177,12 +218,9 @@ class _Run:
     async def work(self) -> None:
         """Keep the slots busy until the requests are used up, or until one of them meets what ends the run."""
         async with self.engine.client() as client:
-            workers = []
+            workers: list[asyncio.Task[None]] = []
             try:
-                for _ in range(self.engine.concurrency):
-                    workers.append(asyncio.create_task(self.worker(client)))
-                    # openai looks up the platform in a thread until the first look-up is done: let it be one.
-                    await asyncio.sleep(0 if workers[1:] else 0.005)
+                workers.extend(asyncio.create_task(self.worker(client)) for _ in range(self.engine.concurrency))
                 done, busy = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
                 if any(isinstance(worker.exception(), EngineError) for worker in done):
                     self.halted = True
@@ -201,91 +239,166 @@ class _Run:
         if flying := busy & self.sending:
             await asyncio.wait(flying, timeout=self.engine.timeout_seconds)
 
-    async def worker(self, client: openai.AsyncOpenAI) -> None:
+    async def worker(self, client: httpx2.AsyncClient) -> None:
         """Take requests one by one, each when it may be sent."""
         while not self.halted:
             async with self.gate:
                 request = next(self.requests, None)
                 if request is None:
+                    self.all_taken = True
                     return
-                await self.pace(request)
-            answer = await self.answer(client, request)
-            self.arrived.append((request, answer))
+                await self.turn(request.model)
+                sent = await self.pace(request)
+            answer = await self.answer(client, request, sent)
+            self.arrived.append((request, answer))  # to the list as it is now
             if len(self.arrived) >= TOGETHER:
                 self.pause()
 
-    async def answer(self, client: openai.AsyncOpenAI, request: Request) -> Answer:
+    async def turn(self, model: str) -> None:
+        """
+        Let the first request to an unknown service go alone for a moment: what it does not take, it says at once.
+
+        One that is slow to refuse costs more refusals, up to one for each slot; but to wait for the whole answer would
+        cost every first run its time.
+        """
+        dialect = self.engine.dialect(model)
+        if not dialect.known and model not in self.first:
+            self.first[model] = self.loop.time() + self.head_start
+            return
+        while not dialect.known and self.loop.time() < self.first[model]:
+            await asyncio.sleep(GLANCE)
+
+    async def answer(self, client: httpx2.AsyncClient, request: Request, sent: Sent) -> Answer:
         """The request's completion, or the error that was left after all tries."""
         try:
-            completion = await self.tries(client, request)
+            return await self.tries(client, request, sent)
         except FAILURES as error:
             failure = self.failure(request, error)
             log.debug("%s: %s", request.subject or request.key, failure)
             return failure
-        self.lost_in_a_row = 0
-        return completion
 
-    async def tries(self, client: openai.AsyncOpenAI, request: Request) -> Completion:
-        tries = AsyncRetrying(
-            retry=retry_if_exception(lambda error: not self.halted and worth_a_retry(error)),
-            stop=_Enough(self.engine),
-            wait=self.wait,
-            reraise=True,
-        )
-        async for attempt in tries:
-            with attempt:
-                if attempt.retry_state.attempt_number > 1:
-                    await self.pace(request)
-                return await self.ask(client, request)
-        raise AssertionError("tenacity raises the last error")
+    async def tries(self, client: httpx2.AsyncClient, request: Request, sent: Sent) -> Completion:
+        """Ask until there is a completion; a 429, and a failure while the service is down, is no failed try."""
+        began, failures, timeouts = self.loop.time(), 0, 0
+        while True:
+            try:
+                return await self.ask(client, request, sent)
+            except FAILURES as error:
+                down = self.pace.breaker.is_open
+                failures += not (is_rate_limit(error) or down)
+                timeouts += is_timeout(error) and not down
+                seconds = self.wait(error, failures)
+                if (
+                    self.halted
+                    or not worth_a_retry(error)
+                    or failures >= self.most(error)
+                    or timeouts >= TIMEOUTS
+                    or self.loop.time() + seconds - began > LONGEST_STAY + self.engine.patience_seconds
+                ):
+                    raise
+                self.despair(error)
+                log.debug("%s; again in %.1f s", self.reason(error), seconds)
+            await asyncio.sleep(seconds)
+            sent = await self.pace(request)
 
-    def wait(self, state: RetryCallState) -> float:
-        """Seconds until the next try: what the service asks for, else exponential; either way with jitter."""
-        first, error = self.engine.backoff_seconds, _error(state)
-        asked = asked_wait(error)
-        if asked is None:
-            seconds = wait_exponential(multiplier=first, max=LONGEST_BACKOFF)(state) + wait_random(0, first)(state)
-        else:
-            seconds = asked + wait_random(0, 0.1 * asked + 0.4 * first)(state)
-        log.debug("try %d: %s; again in %.1f s", state.attempt_number, self.reason(error), seconds)
-        return seconds
+    def most(self, error: BaseException) -> int:
+        """Tries of one request."""
+        quick = not self.engine.answered and never_connected(error)
+        return min(QUICK_TRIES, self.engine.attempts) if quick else self.engine.attempts
 
-    async def ask(self, client: openai.AsyncOpenAI, request: Request) -> Completion:
+    def wait(self, error: BaseException, failures: int) -> float:
+        """Seconds until the next try, beside what holds back all: exponential, with jitter."""
+        if asked_wait(error) is not None or self.pace.breaker.is_open:
+            return 0.0
+        first = self.engine.backoff_seconds
+        return min(LONGEST_BACKOFF, first * 2.0 ** min(max(0, failures - 1), 10)) + random.uniform(0, first)  # noqa: S311
+
+    def despair(self, error: BaseException) -> None:
+        """
+        End the run where the service has been down, or taken nothing, for too long.
+
+        Raises:
+            EngineError: it has; where only requests are left that had failed before, they fail alone.
+        """
+        now, breaker, engine = self.loop.time(), self.pace.breaker, self.engine
+        if breaker.is_open and self.all_taken and engine.succeeded and now - breaker.since > LAST_PATIENCE:
+            raise error
+        refused_for_long = is_rate_limit(error) and now - self.last_success > engine.patience_seconds
+        if breaker.is_hopeless(now) or refused_for_long:
+            since = now - (self.last_success if refused_for_long else breaker.since)
+            raise self.ends(error, f"out of order for {since:.0f} s: {self.reason(error)}")
+        if not engine.answered and breaker.is_open and never_connected(error):
+            raise EngineError(f"{engine.endpoint.place}: {self.reason(error)}", hint=NOT_THERE)
+
+    def ends(self, error: BaseException, fact: str) -> EngineError:
+        """What ends the run: nothing passes for now."""
+        back = later(error, self.engine.clock())
+        return EngineError(f"{self.engine.endpoint.place}: {fact}", hint=f"{AGAIN} {back}")
+
+    async def ask(self, client: httpx2.AsyncClient, request: Request, sent: Sent) -> Completion:
         """One try. What the service turns out not to understand is left out at once, and from then on."""
-        dialect, rung = self.engine.dialect, self.engine.dialect.rung
+        dialect = self.engine.dialect(request.model)
+        rung = dialect.rung
         while True:
             body = dialect.body(request, rung)
             try:
-                response = await self.post(client, body)
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                gentler = dialect.gentler(body, rung, complaint(error))
+                return await self.post(client, request, body, sent, rung)
+            except openai.APIStatusError as error:
+                gentler = dialect.gentler(body, rung, complaint(error)) if error.status_code in (400, 422) else None
                 if gentler is None:
                     raise
                 rung = gentler
-                await self.pace(request)
-                continue
-            completion = completion_of(response.content, request, self.engine.clock())
-            dialect.accepted(rung)
-            self.engine.succeeded = True
-            return completion
+                self.first[request.model] = self.loop.time() + self.head_start
+            sent = await self.pace(request)
 
-    async def post(self, client: openai.AsyncOpenAI, body: Mapping[str, Any]) -> httpx2.Response:
-        task, engine, sent = asyncio.current_task(), self.engine, self.loop.time()
+    async def post(
+        self, client: httpx2.AsyncClient, request: Request, body: Mapping[str, Any], sent: Sent, rung: int
+    ) -> Completion:
+        """Send a body; whatever comes of it, the pace knows."""
+        task, engine = asyncio.current_task(), self.engine
         engine.sent += 1
         self.sending.add(task)
         try:
             async with asyncio.timeout(engine.timeout_seconds):
-                response = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
-        except openai.APIStatusError as error:
+                response = await client.post(self.url, content=encoded(body))
             engine.answered = True
-            if is_rate_limit(error) or holds_back(error):
-                self.pace.refused(sent, holds_back(error))
+            if not response.is_success:
+                raise status_error(response)
+            completion = completion_of(response.content, request, engine.clock())
+        except FAILURES as error:
+            self.learn(error, sent)
             raise
         finally:
             self.sending.discard(task)
-        engine.answered = True
-        self.pace.taken()
-        return response
+            self.pace.done(sent)
+        self.pace.answered(sent, response.headers)
+        self.pace.works()
+        engine.succeeded, self.last_success = True, self.loop.time()
+        self.understood(request.model, rung)
+        return completion
+
+    def learn(self, error: BaseException, sent: Sent) -> None:
+        """What a failure says about the service."""
+        if isinstance(error, openai.APIStatusError):
+            asked = min(asked_wait(error) or 0.0, LONGEST_WAIT)
+            if is_rate_limit(error):
+                self.pace.refused(sent, error.response.headers, asked, exact=is_exact(error))
+            else:
+                self.pace.answered(sent, error.response.headers)
+                self.pace.hold(asked if error.status_code == 503 else 0.0)
+        if concerns_all(error):
+            self.pace.failed(sent)
+        else:
+            self.pace.works()
+
+    def understood(self, model: str, rung: int) -> None:
+        """Remember what worked."""
+        engine, dialect = self.engine, self.engine.dialect(model)
+        dialect.accepted(rung)
+        ability = Ability(FORMATS[dialect.rung], tuple(sorted(dialect.unknown)))
+        if engine.known.get(model) != ability:
+            engine.known[model] = ability
+            engine.abilities.keep(model, ability)
 
     def failure(self, request: Request, error: BaseException) -> EngineError:
         """
@@ -295,13 +408,13 @@ class _Run:
             EngineError, EngineRefused: it would be the same for every other request.
         """
         engine, reason = self.engine, self.reason(error)
-        self.lost_in_a_row = self.lost_in_a_row + 1 if broken_connection(error) else 0
         if refused := refusal(error, request.model, succeeded=engine.succeeded):
-            raise EngineRefused(f"{engine.endpoint.place}: {refused[0]} ({reason})", hint=refused[1])
+            back = f"; come back {later(error, engine.clock())}" if comes_back(error) else ""
+            raise EngineRefused(f"{engine.endpoint.place}: {refused[0]} ({reason})", hint=refused[1] + back)
         if not engine.answered and never_connected(error):
             raise EngineError(f"{engine.endpoint.place}: {reason}", hint=NOT_THERE)
-        if self.lost_in_a_row >= max(engine.concurrency, 8):
-            raise EngineError(f"{engine.endpoint.place}: lost on the way: {reason}", hint=LOST)
+        if (asked_wait(error) or 0.0) > LONGEST_WAIT:
+            raise self.ends(error, reason)
         return EngineError(reason)
 
     def reason(self, error: BaseException | None) -> str:
@@ -327,23 +440,3 @@ def _trusted(place: Endpoint) -> ssl.SSLContext:
     if place.local and place.base_url.startswith("http:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx2.create_ssl_context(trust_env=not place.local)
-
-
-class _Enough:
-    """tenacity's `stop`, for one request: tries and time are used up. A 429 is no failed try, it only takes time."""
-
-    def __init__(self, engine: ChatEngine) -> None:
-        self.engine = engine
-        self.failures = 0
-
-    def __call__(self, state: RetryCallState) -> bool:
-        error = _error(state)
-        self.failures += not is_rate_limit(error)
-        quick = not self.engine.answered and never_connected(error)
-        most = min(QUICK_TRIES, self.engine.attempts) if quick else self.engine.attempts
-        elapsed = (state.seconds_since_start or 0.0) + state.upcoming_sleep
-        return self.failures >= most or elapsed > self.engine.patience_seconds
-
-
-def _error(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None

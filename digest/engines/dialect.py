@@ -6,7 +6,7 @@ Remembers what a service turned out not to understand. Sends nothing, and does n
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,18 +28,19 @@ class BadReply(Exception):
 
 
 class Dialect:
-    """What the service has been found to understand. Pure but for what it remembers."""
+    """What one model of a service has been found to understand. Pure but for what it remembers."""
 
-    def __init__(self) -> None:
-        self.rung = 0  #: of FORMATS
+    def __init__(self, rung: int = 0, unknown: Iterable[str] = (), *, known: bool = False) -> None:
+        """Begin on a rung, without the parameters that are unknown; `known`: this has been found out before."""
+        self.rung = rung  #: of FORMATS
         self.proved: set[int] = set()  #: rungs that gave a completion
-        self.unknown: set[str] = set()  #: parameters to leave out
+        self.unknown = set(unknown)  #: parameters to leave out
+        self.known = known  #: no refusal of a format or a parameter is expected any more
 
     def body(self, request: Request, rung: int) -> dict[str, Any]:
-        """The JSON body that asks `request` on one rung."""
+        """The JSON body that asks `request` on one rung; its keys are in the same order each time."""
         parameters = {name: value for name, value in request.parameters.items() if name not in self.unknown}
-        messages = [{role: without_surrogates(text) for role, text in one.items()} for one in request.messages]
-        body = {**parameters, "model": request.model, "messages": messages}
+        body = {**parameters, "model": request.model, "messages": _messages(request)}
         if request.schema is not None and FORMATS[rung] == "json_schema":
             schema = {"name": "card", "schema": request.schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -69,6 +70,7 @@ class Dialect:
 
     def accepted(self, rung: int) -> None:
         """Remember that the service understood this rung; stay there unless a stricter one has worked before."""
+        self.known = True
         self.proved.add(rung)
         if rung > self.rung and min(self.proved) == rung:
             self._step_down(rung)
@@ -82,6 +84,20 @@ class Dialect:
             return set()
         ours = body.keys() - {"model", "messages", "response_format"}
         return {name for name in ours if re.search(rf"\b{re.escape(name)}\b", complaint)}
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """
+    A body as it is sent.
+
+    >>> encoded({"model": "m", "temperature": 0.2})
+    b'{"model":"m","temperature":0.2}'
+    """
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def _messages(request: Request) -> list[dict[str, str]]:
+    return [{role: without_surrogates(text) for role, text in one.items()} for one in request.messages]
 
 
 def completion_of(content: bytes, request: Request, now: datetime) -> Completion:
@@ -134,4 +150,8 @@ def _excerpt(content: bytes) -> str:
 
 def without_surrogates(text: str) -> str:
     """`text` with U+FFFD for each lone surrogate: JSON can carry them, UTF-8 can't."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
+    try:
+        text.encode("utf-8")  # quicker than to search
+    except UnicodeEncodeError:
+        return _LONE_SURROGATE.sub("\ufffd", text)
+    return text

@@ -4,14 +4,17 @@ Reads the errors of openai and aiohttp. Decides nothing about a run, and never q
 """
 
 import email.utils
+import json
+from datetime import datetime, timedelta
 
 import aiohttp
 import httpx2
 import openai
 
+from .allowance import span
 from .dialect import BadReply
 
-LONGEST_WAIT = 120.0  #: seconds we wait where the service asks us to; if it asks for more, the request fails
+LONGEST_WAIT = 300.0  #: seconds we wait where the service asks us to; if it asks for more, the run ends
 FAILURES = (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, BadReply, TimeoutError)  #: of one try
 
 _KINDS: tuple[tuple[type[Exception], str], ...] = (
@@ -23,6 +26,17 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ServerTimeoutError, "no connection in time"),
     (aiohttp.ClientConnectionError, "the connection was dropped"),
 )
+
+
+def status_error(response: httpx2.Response) -> openai.APIStatusError:
+    """An answer that is no 200, with what its body says of the reason."""
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        body = response.content[:2000].decode("utf-8", "replace")
+    said = body.get("error", body) if isinstance(body, dict) else body
+    text = str(said)[:2000] if body else response.reason_phrase
+    return openai.APIStatusError(text, response=response, body=said)
 
 
 def asked_wait(error: BaseException | None) -> float | None:
@@ -50,10 +64,50 @@ def _moment(header: str | None) -> float | None:
         return None
 
 
-def holds_back(error: openai.APIStatusError) -> float:
-    """Seconds for which the service wants no request at all."""
-    asked = asked_wait(error) if error.status_code in (429, 503) else None
-    return min(asked or 0.0, LONGEST_WAIT)
+def is_exact(error: openai.APIStatusError) -> bool:
+    """Whether the wait it asks for is told more finely than in whole seconds."""
+    headers = error.response.headers
+    return "retry-after-ms" in headers or "." in headers.get("retry-after", "")
+
+
+def comes_back(error: BaseException | None) -> float | None:
+    """Seconds until the service takes requests again, by its `Retry-After` or by the reset of what is used up."""
+    if (asked := asked_wait(error)) is not None or not isinstance(error, openai.APIStatusError):
+        return asked
+    headers = error.response.headers
+    resets = [
+        span(headers.get(f"x-ratelimit-reset-{kind}"))
+        for kind in ("requests", "tokens")
+        if headers.get(f"x-ratelimit-remaining-{kind}") == "0"
+    ]
+    return max((one for one in resets if one is not None), default=None)
+
+
+def later(error: BaseException | None, now: datetime) -> str:
+    """
+    When to come back, in words that end a sentence.
+
+    >>> later(None, datetime(2026, 3, 17, 12))
+    'later'
+    """
+    seconds = comes_back(error)
+    if not seconds:
+        return "later"
+    then = now + timedelta(seconds=seconds + 59)  # the minute that follows
+    return f"after {then:%H:%M} UTC" if then.date() == now.date() else f"after {then:%Y-%m-%d %H:%M} UTC"
+
+
+def concerns_all(error: BaseException) -> bool:
+    """Whether it may be the service that is out of order, and not this one request."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code >= 500
+    return isinstance(error, FAILURES)
+
+
+def is_timeout(error: BaseException | None) -> bool:
+    """Whether the service was connected and did not answer in time."""
+    slow = isinstance(error, TimeoutError | openai.APITimeoutError | httpx2.TimeoutException)
+    return slow and broken_connection(error) is None
 
 
 def is_rate_limit(error: BaseException | None) -> bool:
@@ -112,7 +166,7 @@ def in_words(error: BaseException | None) -> str:
         return f"{error.status_code}{told}: {_message(error)}"
     if (broken := broken_connection(error)) is not None:
         return next(words for kind, words in _KINDS if isinstance(broken, kind))
-    if isinstance(error, TimeoutError | openai.APITimeoutError):
+    if is_timeout(error):
         return "no answer in time"
     return str(error) if isinstance(error, BadReply) else "the connection broke off in the middle of an answer"
 

@@ -1,64 +1,140 @@
-"""When the next request may be sent: a user's limits, the waits a service asks for, and what it turns out to take.
+"""When the next request may be sent: a user's limits, the waits a service asks for, what it tells of its limits and
+what it turns out to take, and whether it is out of order.
 
 Lives in one event loop. Sends nothing and counts no tries.
 """
 
 import asyncio
-
-from aiolimiter import AsyncLimiter
+from collections.abc import Mapping
 
 from ..models import Request
 from ..prompts import REPLY_TOKENS, estimated_tokens
+from .allowance import requests_allowance, tokens_allowance
+from .breaker import Breaker
+from .throttle import Sent, Throttle
 
-MARGIN = 1.02  #: a request that comes a moment early is refused where no burst is allowed
-RECENT = 1 / 32  #: the weight of one request among those that were sent lately
-CROWDED = 0.3  #: the share of "later" among them from which it is no chance
-LATE_TIMERS = 0.02  #: seconds that may be made up for, where that is much of the time between two requests
+LONG = 0.01  #: seconds of a wait, from which it is worth looking at what comes back meanwhile
+NO_GAP = 0.0005  #: seconds
+NARROWER = 0.7  #: each of the first gaps between two requests is so much of the one before
 
 
 class Pace:
-    """Holds requests back: to the limits a user gave, to the waits a service asks for, and where it says "too many"."""
+    """Holds requests back; every one that is sent is known to it until it is `done`."""
 
-    def __init__(self, requests_per_minute: float | None, tokens_per_minute: float | None) -> None:
-        # A limiter lets its whole size out at first: hence no more than one request, and what late timers cost.
-        size = 1 + max(0.0, LATE_TIMERS * (requests_per_minute or 0) / 60 - 0.5)
-        self.requests = requests_per_minute and AsyncLimiter(size, size * MARGIN * 60 / requests_per_minute)
-        size = max((tokens_per_minute or 0) / 60, 2000.0)
-        self.tokens = tokens_per_minute and AsyncLimiter(size, size * 60 / tokens_per_minute)
-        self.not_before = 0.0  #: in the loop's time
-        self.interval = 0.0  #: seconds between two requests, found by trial
-        self.slowed = 0.0
-        self.crowded = 0.0  #: the share of "later" among the requests sent lately
-
-    async def __call__(self, request: Request) -> None:
-        """Return when the request may be sent."""
-        if isinstance(self.tokens, AsyncLimiter):
-            await self.tokens.acquire(min(estimated_tokens(request) + REPLY_TOKENS, self.tokens.max_rate))
-        if isinstance(self.requests, AsyncLimiter):
-            await self.requests.acquire()
-        while (left := self.not_before - _now()) > 0:
-            await asyncio.sleep(left)
-        self.crowded -= RECENT * self.crowded
-        if self.interval:
-            self.not_before = _now() + self.interval
-
-    def refused(self, sent: float, asked: float) -> None:
+    def __init__(
+        self,
+        *,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
+        patience: float = 300.0,
+        first_gap: float = 0.0,
+        slots: int = 1,
+    ) -> None:
         """
-        The service said "later" to a request sent at `sent`, and asked for a wait of so many seconds.
+        Send nothing yet.
 
-        One such answer among many replies concerns its own request; several hold back all, and slow us down.
+        Args:
+            requests_per_minute: The user's limit.
+            tokens_per_minute: The user's limit.
+            patience: Seconds an outage may last.
+            first_gap: Seconds between the first two requests, and the first two after a "too many", should the next
+                be too many as well; the gaps that follow are ever narrower.
+            slots: How many may be on their way.
         """
-        self.crowded += RECENT
-        if self.crowded < CROWDED:
-            return
+        self.counts_tokens = tokens_per_minute is not None
+        self.wished = requests_allowance(requests_per_minute), tokens_allowance(tokens_per_minute)
+        self.told = requests_allowance(None), tokens_allowance(None)
+        self.breaker = Breaker(patience)
+        self.throttle = Throttle()
+        self.first_gap = self.gap = first_gap
+        self.narrowest = first_gap / max(slots, 10)  #: until something is answered
+        self.not_before = 0.0  #: as the service asked
+        self.last = 0.0  #: when the last one was sent
+        self.flying = 0
+        self.line = asyncio.Lock()
+        self.landed = asyncio.Event()  #: something came back
+
+    async def __call__(self, request: Request) -> Sent:
+        """Return when the request may be sent, and then at once: it counts as sent."""
+        tokens = estimated_tokens(request) + REPLY_TOKENS if self.counts_tokens else 0.0
+        async with self.line:
+            while (seconds := self._left(tokens, _now())) != 0.0:
+                await self._rest(seconds)
+            return self._leave(tokens, _now())
+
+    def answered(self, sent: Sent, headers: Mapping[str, str]) -> None:
+        """Take in what an answer tells of the service's limits."""
+        now, (requests, tokens) = _now(), self.told
+        requests.told(headers, "requests", sent.at, sent.requests_before, now)
+        if tokens.told(headers, "tokens", sent.at, sent.tokens_before, now) is not None:
+            self.counts_tokens = True
+
+    def works(self) -> None:
+        """The service answered, one way or another: it is not out of order."""
+        self.narrowest = 0.0
+        self.breaker.passed()
+
+    def refused(self, sent: Sent, headers: Mapping[str, str], asked: float, *, exact: bool) -> None:
+        """The service said "too many", and asks for a wait of so many seconds, which all keep to."""
+        now, explained = _now(), False
+        for requests, tokens in (self.wished, self.told):
+            explained = requests.refused(headers, "requests", 1.0, asked, now)
+            explained |= tokens.refused(headers, "tokens", sent.tokens, asked, now)
+        self.counts_tokens |= "x-ratelimit-limit-tokens" in headers
+        self.hold(asked)
+        self.gap = self.first_gap
+        if not explained:
+            self.throttle.refused(sent, asked, now, exact=exact)
+        sent.refused = True
+
+    def hold(self, asked: float) -> None:
+        """Send nothing for so many seconds. Waits do not add up: the one that ends last counts."""
         self.not_before = max(self.not_before, _now() + asked)
-        if sent >= self.slowed:  # those sent before we slowed down teach nothing
-            self.interval = max(1.5 * self.interval, 0.01)
-            self.slowed = _now()
 
-    def taken(self) -> None:
-        """The service answered a request."""
-        self.interval = 0.9 * self.interval if self.interval > 0.001 else 0.0
+    def failed(self, sent: Sent) -> None:
+        """The service failed in a way that may concern all."""
+        self.breaker.failed(_now(), tried=sent.trying)
+
+    def done(self, sent: Sent) -> None:
+        """The request is on its way no more."""
+        self.flying -= 1
+        self.breaker.dropped(tried=sent.trying)
+        self.landed.set()
+
+    def _left(self, tokens: float, now: float) -> float | None:
+        """Seconds to wait at least; None: until something comes back."""
+        seconds = self.breaker.left(now)
+        if seconds is None or self.flying >= self.throttle.most:
+            return None
+        every = max(self.throttle.interval, self.gap)
+        seconds = max(seconds, self.not_before - now, self.last + every - now if every else 0.0)
+        for requests, spent in (self.wished, self.told):
+            seconds = max(seconds, requests.left(1.0, now), spent.left(tokens, now))
+        return seconds
+
+    async def _rest(self, seconds: float | None) -> None:
+        if seconds is not None and seconds < LONG:
+            await asyncio.sleep(seconds)
+            return
+        self.landed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.landed.wait()  # it may change what there is to wait for
+        except TimeoutError:
+            pass
+
+    def _leave(self, tokens: float, now: float) -> Sent:
+        for requests, spent in (self.wished, self.told):
+            requests.spend(1.0, now)
+            spent.spend(tokens, now)
+        requests, spent = self.told
+        sent = Sent(now, self.flying, tokens, requests.spent, spent.spent, trying=self.breaker.sent())
+        self.throttle.sent(sent)
+        self.last, self.gap = now, max(NARROWER * self.gap, self.narrowest)
+        if self.gap < NO_GAP:
+            self.gap = 0.0
+        self.flying += 1
+        return sent
 
 
 def _now() -> float:

@@ -17,6 +17,7 @@ FORMATS = (
     "digest.render.tables:Tables",
     "digest.render.atom:Atom",
 )
+LANGUAGE = "zh-Hans"  #: of pages about all editions where there is none
 #: What a day and the whole always have; `{day}` is the date.
 DAY_PAGES = ("{day}/index.html", "{day}/index.md")
 WHOLE_PAGES = ("index.html", "feed.xml")

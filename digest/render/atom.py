@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET  # it only writes here: nothing of a str
 
 from ..identifiers import abs_url
 from ..models import Edition, Entry, KeywordTables, Page
-from . import Look
+from . import LANGUAGE, Look
 from .environment import fill, html_environment
 from .layout import groups
 
@@ -67,11 +67,11 @@ class Atom:
     def whole(self, editions: Iterable[Edition], tables: KeywordTables | None = None) -> Iterator[Page]:  # noqa: ARG002
         """Yield the feed of the newest entries; without editions it is empty, and valid."""
         chosen = list(_newest(editions))
-        language = chosen[0][0].language if chosen else "zh-Hans"
+        language = chosen[0][0].language if chosen else LANGUAGE
         feed = ET.Element("feed", {"xmlns": NAMESPACE, "xml:lang": language})
         _element(feed, "id", uuid5(NAMESPACE_URL, f"https://arxiv.org/#digest-{language}").urn)
-        _element(feed, "title", fill(self._environment, "atom/title.html.j2").strip(), type="html")
-        _element(feed, "subtitle", fill(self._environment, "atom/subtitle.html.j2").strip(), type="html")
+        _element(feed, "title", fill(self._environment, "atom/title.html.j2", language).strip(), type="html")
+        _element(feed, "subtitle", fill(self._environment, "atom/subtitle.html.j2", language).strip(), type="html")
         _element(feed, "updated", _stamp(max((_updated(*pair) for pair in chosen), default=BEFORE_ALL)))
         _element(_element(feed, "author"), "name", "arXiv")  # for entries whose source names no author
         for edition, entry in chosen:
@@ -92,4 +92,5 @@ class Atom:
             _element(element, "category", term=category)
         if entry.card:
             _element(element, "summary", entry.card.tldr)
-        _element(element, "content", fill(self._environment, "atom/content.html.j2", entry=entry), type="html")
+        content = fill(self._environment, "atom/content.html.j2", edition.language, entry=entry)
+        _element(element, "content", content, type="html")

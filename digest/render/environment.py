@@ -1,4 +1,4 @@
-"""The two template environments, HTML and plain text, and the one way to fill a template.
+"""The two template environments, HTML and plain text, the words of each language, and the one way to fill a template.
 
 Names the file and line of every fault in a template; knows nothing of editions. A user's template runs as code.
 """
@@ -14,7 +14,9 @@ import jinja2
 
 from ..errors import TemplateError
 from ..plaintext import one_line
-from .escaping import cell, cell_link, link_text, linkify, markdown, without_mentions
+from .escaping import attribute, cell, cell_link, link_text, linkify, markdown, markdown_piece, without_mentions
+from .layout import money
+from .marks import doubts, pieces
 
 #: What a template can raise while it is read or filled; a fault in our own filters names the line that called it.
 FAULTS = (
@@ -48,7 +50,7 @@ def _environment(folders: Sequence[Path], *, autoescape: bool) -> jinja2.Environ
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters["line"] = one_line
+    environment.filters |= {"line": one_line, "pieces": pieces, "doubts": doubts, "money": money}
     return environment
 
 
@@ -64,6 +66,8 @@ def text_environment(folders: Sequence[Path]) -> jinja2.Environment:
     environment = _environment(folders, autoescape=False)
     environment.filters |= {
         "markdown": markdown,
+        "markdown_piece": markdown_piece,
+        "attribute": attribute,
         "link_text": link_text,
         "cell": cell,
         "cell_link": cell_link,
@@ -81,14 +85,38 @@ def _place(error: BaseException) -> str | None:
     return lines[-1] if lines else None
 
 
-def fill(environment: jinja2.Environment, template: str, **values: Any) -> str:
+def tags(language: str) -> tuple[str, ...]:
     """
-    The text of one template with `values` in it.
+    The languages in whose words a page in `language` may speak, best first; English is always among them.
+
+    >>> tags("zh-TW"), tags("pt-br"), tags("en-GB")
+    (('zh-Hant', 'zh-Hans', 'en'), ('pt-BR', 'pt', 'en'), ('en-GB', 'en'))
+
+    Source: https://www.rfc-editor.org/rfc/rfc5646 (case of subtags), https://cldr.unicode.org (where Hant is meant)
+    """
+    root, *parts = language.lower().split("-")
+    if root == "zh":
+        return ("zh-Hant", "zh-Hans", "en") if {"hant", "tw", "hk", "mo"}.intersection(parts) else ("zh-Hans", "en")
+    cased = [part.upper() if len(part) == 2 else part.title() if len(part) == 4 else part for part in parts]
+    shorter = ("-".join([root, *cased[:length]]) for length in range(len(cased), -1, -1))
+    return tuple(dict.fromkeys((*shorter, "en")))
+
+
+def fill(environment: jinja2.Environment, template: str, language: str, **values: Any) -> str:
+    """
+    The text of one template with `values` in it, and with our `words` in `language` or the nearest that there are.
+
+    A template also has the words in `english`, the `language` of the cards, and the one that is `spoken` by our words.
 
     Raises:
         TemplateError: the template is missing, can't be read, or fails; the message begins with its file and line.
     """
     try:
-        return environment.get_template(template).render(values)
+        words = environment.select_template([f"words/{tag}.j2" for tag in tags(language)]).module
+        english = environment.get_template("words/en.j2").module
+        tag = str(getattr(words, "tag"))  # noqa: B009
+        spoken = language if tag.partition("-")[0] == language.lower().partition("-")[0] else tag
+        said = {"words": words, "english": english, "language": language, "spoken": spoken}
+        return environment.get_template(template).render(values, **said)
     except FAULTS as error:
         raise TemplateError(f"{_place(error) or template}: {type(error).__name__}: {error}") from error

@@ -5,6 +5,7 @@ Pure, and keeps every word: never cleans, cuts or repairs. What a template print
 
 import re
 from collections.abc import Collection
+from html import escape
 from html.entities import html5
 
 from markupsafe import Markup
@@ -134,6 +135,24 @@ def markdown(text: str) -> str:
     escaped = _with_addresses(one_line(text))
     start = _START.match(escaped)
     return f"{escaped[: start.end()]}\\{escaped[start.end() :]}" if start else escaped
+
+
+def markdown_piece(text: str, first: bool = False) -> str:
+    r"""
+    A part of a line as Markdown that shows just that text beside a tag of ours; `first` where the line begins with it.
+
+    >>> markdown_piece("~~ and _"), markdown_piece("1. ", first=True)
+    ('\\~\\~ and \\_', '1\\. ')
+    """
+    # Full stops in place of the tags: a sign at an edge may mean something there, and none of them hides it.
+    if first:
+        return markdown(f"{text}.")[:-1]
+    return _with_addresses(f".{text}.")[1:-1]
+
+
+def attribute(text: str) -> str:
+    """`text` on one line within the quotes of an attribute of HTML in Markdown."""
+    return escape(one_line(text))
 
 
 def link_text(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from ..models import Edition, Entry, Origin
+from ..models import Bill, Edition, Entry, Origin
 from ..selection import NOT_ASKED
 
 _NOT_IN_ANCHOR = re.compile(r"\W+")
@@ -130,3 +130,23 @@ def made(edition: Edition) -> Made:
         sum(reply.prompt_tokens or 0 for reply in replies),
         sum(reply.completion_tokens or 0 for reply in replies),
     )
+
+
+def by_currency(receipt: Iterable[Bill]) -> tuple[tuple[str, float], ...]:
+    """The sum of a receipt in each currency, where it has more than one bill in it."""
+    sums: dict[str, list[float]] = {}
+    for bill in receipt:
+        if bill.cost is not None:
+            sums.setdefault(bill.currency or "", []).append(bill.cost)
+    return tuple((currency, sum(costs)) for currency, costs in sums.items() if len(costs) > 1)
+
+
+def money(amount: float) -> str:
+    """An amount of money in as many places as tell something.
+
+    >>> money(1234.5), money(0.01234), money(0.0), money(0.00001)
+    ('1,234.50', '0.0123', '0', '<0.0001')
+    """
+    if 0 < amount < 0.0001:
+        return "<0.0001"
+    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}" if amount else "0"

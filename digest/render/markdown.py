@@ -9,7 +9,7 @@ from .. import report
 from ..models import Edition, KeywordTables, Page
 from . import Look
 from .environment import fill, text_environment
-from .layout import asides, groups, made
+from .layout import asides, by_currency, groups, made
 
 RESERVED = ("table-of-contents",)  #: anchors that the template uses itself
 
@@ -27,6 +27,7 @@ class Markdown:
         text = fill(
             self._environment,
             "markdown/day.md.j2",
+            edition.language,
             edition=edition,
             groups=sections,
             cited={item.entry.paper.arxiv_id for group in sections for item in group.items if item.again},
@@ -34,6 +35,7 @@ class Markdown:
             excluded=excluded,
             ledger=report.ledger(edition),
             made=made(edition),
+            totals=by_currency(edition.receipt),
         )
         yield Page(f"{edition.announced.isoformat()}/index.md", text.encode())
 

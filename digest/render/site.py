@@ -10,9 +10,10 @@ from itertools import groupby
 
 from .. import report
 from ..models import Edition, KeywordTables, Page
-from . import Look
+from . import LANGUAGE, Look
+from .chart import chart
 from .environment import fill, html_environment
-from .layout import Group, asides, groups, made
+from .layout import Group, asides, by_currency, groups, made
 
 RESERVED = ("top", "main", "contents", "replacements", "excluded")  #: ids that the templates use themselves
 
@@ -66,6 +67,7 @@ class Site:
         text = fill(
             self._environment,
             "site/day.html.j2",
+            edition.language,
             edition=edition,
             asked=_asked(edition),
             groups=sections,
@@ -73,6 +75,7 @@ class Site:
             excluded=excluded,
             ledger=report.ledger(edition),
             made=made(edition),
+            totals=by_currency(edition.receipt),
             first_flagged=_first_waiting(sections, "flagged"),
             first_pending=_first_waiting(sections, "pending"),
         )
@@ -80,7 +83,16 @@ class Site:
 
     def whole(self, editions: Iterable[Edition], tables: KeywordTables | None = None) -> Iterator[Page]:  # noqa: ARG002
         """Yield the archive: every edition, newest first, by month."""
+        editions = list(editions)
         days = [_day(edition) for edition in editions]
         months = [(month, list(found)) for month, found in groupby(days, key=lambda day: day.announced.replace(day=1))]
-        text = fill(self._environment, "site/archive.html.j2", latest=days[0] if days else None, months=months)
+        latest = days[0] if days else None
+        text = fill(
+            self._environment,
+            "site/archive.html.j2",
+            latest.language if latest else LANGUAGE,
+            latest=latest,
+            months=months,
+            chart=chart(report.spending(editions)),
+        )
         yield Page("index.html", text.encode())

@@ -12,6 +12,7 @@ from . import Look
 from .environment import fill, text_environment
 
 NEWEST = 15  #: rows of a keyword in the notice
+ENGLISH = "en"  #: like the papers' titles and abstracts, whatever the language of the cards: these files have no cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +115,4 @@ class Tables:
         return self._limits.get(title, self._limit)
 
     def _page(self, path: str, **values: object) -> Page:
-        return Page(path, fill(self._environment, f"tables/{path}.j2", **values).encode())
+        return Page(path, fill(self._environment, f"tables/{path}.j2", ENGLISH, **values).encode())

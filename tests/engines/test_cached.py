@@ -6,10 +6,12 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,10 @@ from fakes import FakeEngine, completion
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.engines.cached import CachedEngine, _as_record, _from_record, open_cache
+from digest.engines import claims as claims_module
+from digest.engines import open_engine, shelf
+from digest.engines.cached import CachedEngine, Spent, open_cache, reply_count
+from digest.engines.shelf import as_record, from_record
 from digest.errors import ConfigError, EngineError, EngineRefused, RecordError, StorageError
 from digest.models import Answer, Completion, Request
 
@@ -217,6 +222,365 @@ def test_a_pickle_in_the_cache_is_not_opened(cache: Any, tmp_path: Path) -> None
     assert not (tmp_path / "ran").exists()
 
 
+# ------------------------------------------------------------------------------------------ the key
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({}, "7ed2981b16cdfd770baa69d7db06babb5ce2f348a0a0629faeb37e91080c85cc"),
+        ({"schema": {"type": "object"}}, "209acf2da3d7d23d90dccb2001ab181d30a1e36680b2be236da8292605efe1de"),
+        (
+            {"parameters": {"temperature": 0.2, "max_tokens": 900}},
+            "8f2e0a390e8c8c721ce4eafbbf6ff0d5f4083ea9fd817dd7db1cefd73a40417a",
+        ),
+        ({"model": "另一个"}, "de091d921d48a5b641331cd0d9016c4824b70333a3265530e6786a5949c9258c"),
+        ({"take": 1}, "2acdac779609bb66aa5871f4a2a1dbfc3ee367aa1b63aebdef7f2d3d9442b110"),
+    ],
+    ids=["plain", "schema", "parameters", "model", "take"],
+)
+def test_the_key_of_a_request_never_changes(fields: dict[str, Any], key: str) -> None:
+    """Replies that users have paid for are found by these very keys, in every version to come."""
+    messages = ({"role": "system", "content": "你是编辑。"}, {"role": "user", "content": "paper 1"})
+
+    assert Request(**{"model": "m", "messages": messages, **fields}).key == key
+
+
+def test_the_key_covers_nothing_but_what_shapes_the_reply() -> None:
+    """Not who is asked about, nor the order in which parts are written down."""
+    one = request(1, subject="2603.00001", parameters={"a": 1, "b": 2}, schema={"x": 1, "y": 2})
+    other = request(1, subject="2603.00002", parameters={"b": 2, "a": 1}, schema={"y": 2, "x": 1})
+
+    assert one.key == other.key
+    assert len({request(1, **{name: {}}).key for name in ("parameters",)} | {request(2).key}) == 2
+
+
+def test_where_and_when_a_reply_was_asked_does_not_matter(cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another address, key, clock, concurrency or engine finds the same reply."""
+    list(CachedEngine(FakeEngine(answer_to), cache).run([request()]))
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    options = {
+        "base_url": "http://127.0.0.1:9/v1",
+        "api_key": "x",
+        "concurrency": 99,
+        "clock": lambda: datetime.now(UTC),
+    }
+
+    again = CachedEngine(lambda: open_engine("chat", **options), cache)
+
+    assert texts(again.run([request()])) == {"1": "reply to 1"}
+
+
+# ------------------------------------------------------------------------------------------ two at once
+
+ASKING = """
+import os, pathlib, sys, time
+sys.path.insert(0, sys.argv[2])
+from fakes import completion
+from digest.engines.cached import CachedEngine, open_cache
+from digest.models import Request
+folder, book, seconds = pathlib.Path(sys.argv[1]), sys.argv[3], float(sys.argv[4])
+class Engine:
+    def run(self, requests):
+        for one in requests:
+            with open(book, "a") as file:
+                file.write(one.subject + chr(10))
+            time.sleep(seconds)
+            yield one, completion("reply to " + one.subject)
+cached = CachedEngine(Engine(), open_cache(folder))
+print("ready", flush=True)
+sys.stdin.readline()
+requests = [Request("m", ({"role": "user", "content": f"paper {n}"},), subject=str(n)) for n in range(40)]
+print(sorted(int(one.subject) for one, answer in cached.run(requests) if answer.text == "reply to " + one.subject))
+"""
+
+
+def asking(folder: Path, book: Path, seconds: float) -> "subprocess.Popen[str]":
+    """A process that is about to ask forty requests."""
+    call = [sys.executable, "-c", ASKING, str(folder), str(Path(__file__).parents[1]), str(book), str(seconds)]
+    process = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_two_processes_never_ask_the_same(tmp_path: Path) -> None:
+    """Started together on one cache, each gets all forty replies, and forty requests are sent in all."""
+    book = tmp_path / "book"
+    both = [asking(tmp_path, book, 0.005) for _ in range(2)]
+    for process in both:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+    said = [process.communicate() for process in both]
+
+    assert said == [(f"{list(range(40))}\n", "")] * 2
+    assert sorted(map(int, book.read_text().split())) == list(range(40))
+
+
+def test_what_a_killed_process_was_asking_is_asked_by_the_other(tmp_path: Path) -> None:
+    """It dies with a request in flight: only this one is sent again."""
+    book = tmp_path / "book"
+    slow, quick = asking(tmp_path, book, 60), asking(tmp_path, book, 0)
+    for process in (slow, quick):
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        while not book.exists():
+            time.sleep(0.005)
+    while len(book.read_text().split()) < 40:
+        time.sleep(0.005)
+    waiting = quick.poll() is None
+    slow.kill()
+    slow.communicate()
+
+    said, _ = quick.communicate()
+
+    assert waiting
+    assert said == f"{list(range(40))}\n"
+    assert sorted(map(int, book.read_text().split())) == [0, *range(40)]
+
+
+class Elsewhere:
+    """Another process as far as the claims go: a thread of ours holds the keys until it is told to let go."""
+
+    def __init__(self, cache: Any, *requests: Request) -> None:
+        self.cached = CachedEngine(FakeEngine(answer_to), cache)
+        self.requests = requests
+        self.claimed, self.told = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self.hold)
+
+    def hold(self) -> None:
+        with self.cached.claims as claims:
+            for one in self.requests:
+                assert claims.take(one.key)
+            self.claimed.set()
+            self.told.wait(10)
+
+    def __enter__(self) -> "Elsewhere":
+        self.thread.start()
+        assert self.claimed.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.told.set()
+        self.thread.join()
+
+
+def test_what_others_ask_is_waited_for_last(cache: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """First what is ours, then a word about the wait, then the reply that the other run has kept."""
+    caplog.set_level(logging.INFO)
+    inner = FakeEngine(answer_to)
+    with Elsewhere(cache, request(0)) as other:
+        answers = CachedEngine(inner, cache).run(request(n) for n in range(3))
+        got = [next(answers)[0].subject, next(answers)[0].subject]
+        other.cached.keep([(request(0), completion("of the other run"))])
+        other.told.set()
+        got += texts(answers).values()
+
+    assert got == ["1", "2", "of the other run"]
+    assert [one.subject for one in inner.asked] == ["1", "2"]
+
+
+def test_the_wait_says_what_it_waits_for(
+    cache: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line, not one a look; and Ctrl-C ends it with nothing claimed."""
+    caplog.set_level(logging.INFO)
+    looks = iter([None, None, KeyboardInterrupt()])
+
+    def sleep(_: float) -> None:
+        if error := next(looks):
+            raise error
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    with Elsewhere(cache, request(0), request(1)), pytest.raises(KeyboardInterrupt):
+        list(CachedEngine(FakeEngine(answer_to), cache).run(request(n) for n in range(3)))
+
+    said = [record.getMessage() for record in caplog.records if "waiting" in record.getMessage()]
+    assert said == [f"{cache.directory}: waiting for another run, which is asking for 2 of these"]
+    assert claims_module._files == {}
+
+
+def test_what_another_run_fails_at_is_asked_here(cache: Any) -> None:
+    """Its claim goes without a reply: then it is ours to ask, twins included."""
+    inner = FakeEngine(answer_to)
+    with Elsewhere(cache, request(0)) as other:
+        answers = CachedEngine(inner, cache).run([request(0), request(1), request(0, subject="twin")])
+        first = next(answers)[0].subject
+        other.told.set()
+        rest = list(answers)
+
+    assert (first, [asked.subject for asked, _ in rest]) == ("1", ["0", "twin"])
+    assert [one.subject for one in inner.asked] == ["1", "0"]
+
+
+def test_nothing_stays_claimed_after_a_failure(cache: Any) -> None:
+    """Neither what failed, nor what was in flight when the engine gave up."""
+
+    class Gone(FakeEngine):
+        def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+            several = [next(iter(requests)) for _ in range(1)]
+            yield several[0], EngineError("500")
+            raise EngineError("gone")
+
+    with pytest.raises(EngineError, match="gone"):
+        list(CachedEngine(Gone(), cache).run(request(n) for n in range(3)))
+
+    assert claims_module._files == {}
+
+
+def test_a_flow_that_is_left_lets_go(cache: Any) -> None:
+    """A caller that takes one answer and goes away holds nothing back."""
+    flow = CachedEngine(FakeEngine(answer_to), cache).run(request(n) for n in range(3))
+    next(flow)
+    assert claims_module._files
+
+    flow.close()  # type: ignore[attr-defined]
+
+    assert claims_module._files == {}
+
+
+# ------------------------------------------------------------------------------------------ spending
+
+
+def test_what_replies_cost_is_counted_by_day_and_model(cache: Any) -> None:
+    """With the reply itself, on the UTC day it came, also over several runs; a reply from disk costs nothing again."""
+    late = datetime.fromisoformat("2026-03-18T07:59:00+08:00")
+
+    def answer(asked: Request) -> Completion:
+        return completion("x", model="m-1" if asked.subject != "3" else "m-2", created=late, cached_tokens=100)
+
+    def price(reply: Completion) -> tuple[float, str] | None:
+        return (0.25, "USD") if reply.model == "m-1" else None
+
+    for several in (range(2), range(4)):
+        cached = CachedEngine(FakeEngine(answer), cache, price)
+        list(cached.run(request(n) for n in several))
+
+    assert cached.spent(date(2026, 3, 17)) == {
+        "m-1": Spent(3, 2700, 300, 900, {"USD": 0.75}, 0),
+        "m-2": Spent(1, 900, 100, 300, {}, 1),
+    }
+    assert cached.spent(date(2026, 3, 18)) == {}
+
+
+def test_currencies_are_not_added_up(cache: Any) -> None:
+    """A price table that changes its currency within a day leaves two sums."""
+    prices = iter([(1.0, "USD"), (7.0, "CNY"), (0.5, "USD")])
+    cached = CachedEngine(FakeEngine(answer_to), cache, lambda _: next(prices))
+
+    list(cached.run(request(n) for n in range(3)))
+
+    assert cached.spent(date(2026, 3, 17))["fake-1"].cost == {"USD": 1.5, "CNY": 7.0}
+
+
+def test_a_days_spending_is_no_reply(cache: Any) -> None:
+    """The row that counts is not counted."""
+    list(CachedEngine(FakeEngine(answer_to), cache).run(request(n) for n in range(3)))
+
+    assert (reply_count(cache), len(cache)) == (3, 4)
+
+
+def test_spending_that_cant_be_read_is_told_of(cache: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """It is counted anew: a paid reply must not be lost for a damaged count."""
+    cached = CachedEngine(FakeEngine(answer_to), cache)
+    list(cached.run([request(1)]))
+    row(
+        cache, "UPDATE Cache SET value = ? WHERE key LIKE 'spent/%'", zlib.compress(b'{"v": 1, "spent": {"m": [1, 2]}}')
+    )
+
+    list(cached.run([request(2)]))
+
+    assert "is damaged and counted anew" in caplog.text
+    assert cached.spent(date(2026, 3, 17))["fake-1"].replies == 1
+
+
+def test_a_reply_and_its_price_are_kept_together_or_not_at_all(cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the count fails, so does the reply, and the run says so."""
+
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    cached = CachedEngine(FakeEngine(answer_to), cache)
+    monkeypatch.setattr(shelf, "add_spending", fail)
+
+    with pytest.raises(StorageError):
+        list(cached.run([request()]))
+    assert cached.lookup(request()) is None
+
+
+# ------------------------------------------------------------------------------------------ the database
+
+
+def test_settings_of_an_older_database_do_not_come_back(tmp_path: Path) -> None:
+    """A cache that was made with limits and eviction keeps everything from now on."""
+    theirs: Any = diskcache
+    old = theirs.Cache(str(tmp_path), size_limit=1, cull_limit=50, eviction_policy="least-recently-used", statistics=1)
+    old.close()
+    cache: Any = open_cache(tmp_path)
+    cached = CachedEngine(FakeEngine(lambda asked: completion("x" * 5000)), cache)
+
+    list(cached.run(request(n) for n in range(60)))
+    stored = dict(cache._con.execute("SELECT key, value FROM Settings"))
+    cache.close()
+
+    assert cached.misses(request(n) for n in range(60)) == []
+    assert shelf.SETTINGS.items() <= stored.items()
+
+
+def test_a_row_that_would_expire_does_not(cache: Any) -> None:
+    """Another program's expiry time costs no reply."""
+    list(CachedEngine(FakeEngine(answer_to), cache).run([request()]))
+    row(cache, "UPDATE Cache SET expire_time = 1")
+
+    assert CachedEngine(FakeEngine(answer_to), cache).lookup(request()) is not None
+
+
+def test_a_bomb_in_a_row_is_not_blown_up(cache: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A small row that unpacks to more than any reply counts as damaged, without filling the memory."""
+    cached = CachedEngine(FakeEngine(answer_to), cache)
+    list(cached.run([request()]))
+    row(cache, "UPDATE Cache SET value = ?", zlib.compress(b" " * (shelf.LARGEST + 2), 9))
+
+    assert cached.lookup(request()) is None
+    assert "larger than any reply" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": None},
+        {"text": "\ud800"},
+        {"engine": None},
+        {"model": 4},
+        {"prompt_tokens": -1},
+        {"completion_tokens": "many"},
+        {"cached_tokens": True},
+        {"created": "2026-03-17T12:00:00"},
+        {"created": "yesterday"},
+        {"v": 2},
+    ],
+    ids=str,
+)
+def test_a_record_that_is_no_reply_is_refused(change: dict[str, Any]) -> None:
+    """Each part is held against what we write ourselves."""
+    record = as_record(completion("x"))
+
+    from_record(record)
+    with pytest.raises((ValueError, TypeError)):
+        from_record(record | change)
+
+
+def test_a_record_from_before_a_field_was_there_is_a_reply() -> None:
+    """What an older version did not write has the value that it has by default."""
+    record = as_record(completion("x"))
+    del record["cached_tokens"], record["finish_reason"]
+
+    assert from_record(record).finish_reason is None
+
+
 def test_the_cache_is_its_owners_alone(tmp_path: Path) -> None:
     """The folder is made with mode 0700: replies may be about unpublished work."""
     cache: Any = open_cache(tmp_path / "a" / "cache")
@@ -242,7 +606,7 @@ def test_a_damaged_database_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(RecordError, match=r"cache\.db: damaged") as caught:
         open_cache(tmp_path)
-    assert "delete" in str(caught.value.hint)
+    assert "verify --repair" in str(caught.value.hint)
 
 
 def test_a_folder_that_cant_be_made_is_an_error_of_the_settings(tmp_path: Path) -> None:
@@ -283,7 +647,7 @@ def test_a_reply_that_cant_be_kept_ends_the_run(
     def fail(*_: Any, **__: Any) -> None:
         raise trouble
 
-    monkeypatch.setattr(cache, "set", fail)
+    monkeypatch.setattr(shelf, "put", fail)
     inner = FakeEngine(answer_to)
 
     with pytest.raises(kind, match="cache"):
@@ -344,12 +708,12 @@ for n, _ in enumerate(cached.run(Request("m", ({"role": "user", "content": str(n
 )
 def test_a_kept_reply_comes_back_as_it_was(reply: Completion) -> None:
     """Through JSON and back, to the microsecond: so a card made of it is the same card."""
-    assert _from_record(json.loads(json.dumps(_as_record(reply), ensure_ascii=False))) == reply
+    assert from_record(json.loads(json.dumps(as_record(reply), ensure_ascii=False))) == reply
 
 
 def test_times_are_kept_in_utc() -> None:
     """A record says +00:00 whatever the machine's zone."""
-    record = _as_record(completion(created=datetime.fromisoformat("2026-03-17T20:00:00+08:00")))
+    record = as_record(completion(created=datetime.fromisoformat("2026-03-17T20:00:00+08:00")))
 
     assert record["created"] == "2026-03-17T12:00:00+00:00"
 

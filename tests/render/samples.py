@@ -3,9 +3,9 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from fakes import GOOD, card, edition, entry
+from fakes import GOOD, card, edition, entry, origin
 
-from digest.models import Change, Edition, Entry, Reason, Section
+from digest.models import Bill, Change, Edition, Entry, Mark, Reason, Section
 
 HOSTILE = (
     "<script>alert(1)</script> <img src=x onerror=alert(2)> ](javascript:alert(3)) [a](http://evil.example/) "
@@ -32,7 +32,7 @@ def ordinary() -> Edition:
         entry(
             "2603.00002", title="Bar_Net: 3 [SEG] Tokens & J&F +8.9", authors=many, updated=moment(2), comment="5 pages"
         ),
-        entry("2603.00003", problems=("result: 4.1 is not in the abstract",), updated=moment(3)),
+        doubtful("2603.00003", updated=moment(3)),
         entry(
             "2603.00004",
             card=None,
@@ -52,6 +52,10 @@ def ordinary() -> Edition:
         *entries,
         categories=("cs.CL", "cs.CV"),
         notes=("the feed of cs.CV was one hour old",),
+        receipt=(
+            bill(cost=0.0187, currency="CNY", cached_tokens=2048),
+            bill(engine="batch", model="fake-2", replies=2, unpriced=1),
+        ),
         replacements=(
             entry("2602.00009", version=3, announce_type="replace", card=None, title="Baz, Again"),
             replacement("2602.00010", version=3, change=changed(note=("新版增加了两个测试集。", "结论不变。"))),
@@ -68,6 +72,38 @@ def ordinary() -> Edition:
     )
     keyword = Section(title="Gated Attention", kind="keyword", arxiv_ids=("2603.00001", "2603.00002", "2603.00005"))
     return day.with_sections((*day.sections, keyword))
+
+
+FIGURE = Mark(field="result", words="4.1%", kind="figure")
+NAME = Mark(field="method", words="GateNet", kind="name", instead="GatedNet")
+
+
+def doubtful(arxiv_id: str = "2603.00003", **fields: Any) -> Entry:
+    """A card with a wrong figure and a wrong name, of a second asking and another model."""
+    said = card(
+        method="作者提出 GateNet，并在注意力层加入门控。",
+        result="准确率提升 4.1%，参数只有 24.1% 。",
+        origin=origin(model="fake-2", repair=True),
+    )
+    marks = (FIGURE, NAME)
+    return entry(
+        arxiv_id, **{"card": said, "marks": marks, "problems": tuple(map(str, marks)), "earlier": (card(),), **fields}
+    )
+
+
+def bill(**fields: Any) -> Bill:
+    """What one model took."""
+    return Bill(
+        **{
+            "engine": "chat",
+            "model": "fake-1",
+            "replies": 1234,
+            "prompt_tokens": 987654,
+            "cached_tokens": 0,
+            "completion_tokens": 4321,
+            **fields,
+        }
+    )
 
 
 def because(kind: Any, value: str) -> Reason:

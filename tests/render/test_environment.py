@@ -27,7 +27,7 @@ def test_a_fault_in_a_template_names_its_file_and_line(tmp_path: Path, source: s
     (tmp_path / "page.j2").write_text(source, encoding="utf-8")
 
     with pytest.raises(TemplateError) as error:
-        fill(html_environment([tmp_path]), "page.j2")
+        fill(html_environment([tmp_path, built_in("templates")]), "page.j2", "en")
 
     assert str(error.value).startswith(f"{tmp_path / 'page.j2'}:{line}: ")
     assert reason in str(error.value)
@@ -38,7 +38,7 @@ def test_a_template_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     (tmp_path / "page.j2").write_bytes("中文".encode("gbk"))
 
     with pytest.raises(TemplateError, match=r"^page\.j2: UnicodeDecodeError"):
-        fill(text_environment([tmp_path]), "page.j2")
+        fill(text_environment([tmp_path, built_in("templates")]), "page.j2", "en")
 
 
 def test_a_users_template_is_taken_first_and_reaches_ours(tmp_path: Path) -> None:

@@ -4,13 +4,19 @@ import re
 from datetime import date
 
 import pytest
-from fakes import GOOD, edition, entry
+from fakes import GOOD, card, edition, entry
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from digest.models import Mark
 from digest.render import Look
 from digest.render.markdown import Markdown
+from digest.resources import built_in
 from render import rendered
 from render.conftest import Golden
-from render.samples import HOSTILE, because, changed, earlier, hostile, ordinary, replacement
+from render.samples import HOSTILE, because, bill, changed, doubtful, earlier, hostile, ordinary, replacement
+
+MARKDOWN = Markdown(Look(folders=(built_in("templates"),)))
 
 
 def shown(look: Look, *entries: object, **fields: object) -> list[str]:
@@ -56,6 +62,58 @@ def test_a_flagged_card_says_why_before_it_speaks(look: Look) -> None:
     lines = shown(look, entry(problems=("result: 4.1 is not in the abstract",)))
 
     assert lines[6:8] == ["⚠️ Not checked out: result: 4.1 is not in the abstract", "🧩 TL;DR"]
+
+
+def test_doubtful_words_are_underlined_with_their_reason(look: Look) -> None:
+    """In a tag that code hosts let through; the line is the card's, and the reasons above it are in our words."""
+    page = next(Markdown(look).day(edition(doubtful(), entry("2603.00004")))).content.decode()
+
+    lines = rendered.lines(page)
+    assert "Method: 作者提出 GateNet，并在注意力层加入门控。" in lines
+    assert '<ins title="原文没有这个名称，最接近的是 GatedNet">GateNet</ins>' in page
+    assert '<ins title="标题和摘要里没有这个数">4.1%</ins>，参数只有 24.1% 。' in page
+    assert (
+        "⚠️ Not checked out: 结果：4.1%：标题和摘要里没有这个数; 方法：GateNet：原文没有这个名称，最接近的是 GatedNet"
+        in lines
+    )
+    assert "（由 fake-2 写成 · 经一次修正 · 重新生成过）" in lines
+
+
+def test_the_foot_shows_the_receipt(look: Look) -> None:
+    """A line for each model, and the sum."""
+    bills = (bill(cost=1.5, currency="CNY"), bill(model="b_", cost=0.25, currency="CNY", unpriced=3), bill(model="c"))
+    page = next(Markdown(look).day(edition(entry(), receipt=bills))).content.decode()
+
+    assert rendered.lines(page)[-5:-1] == [
+        "fake-1 · 1,234 次回答 · 输入 987,654、输出 4,321 tokens · 1.50 CNY",
+        "b_ · 1,234 次回答 · 输入 987,654、输出 4,321 tokens · 0.2500 CNY · 另有 3 次价格未知",
+        "c · 1,234 次回答 · 输入 987,654、输出 4,321 tokens · 价格未知",
+        "= 1.75 CNY",
+    ]
+
+
+PARTS = st.text(st.sampled_from("|\\`*_~[]()<>!&#;. ab中\"'1-"), max_size=15)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PARTS, st.text(st.sampled_from("\\`*_~[]()<>!&;ab'\"|"), min_size=1, max_size=6), PARTS)
+def test_a_marked_line_shows_the_cards_text_and_no_markup_but_ours(before: str, words: str, after: str) -> None:
+    """Signs that mean something to Markdown mean nothing on either side of a mark, or in it."""
+    said = f"中{before}{words}{after}文"
+    mark = Mark(field="result", words=words, kind="name", instead=words)
+    one = entry(card=card(result=said), marks=(mark,), problems=(str(mark),))
+    page = next(MARKDOWN.day(edition(one))).content.decode()
+
+    assert f"Result: {' '.join(said.split())}" in rendered.lines(page)
+    html = {
+        piece.content
+        for inline in rendered.inlines(page)
+        for piece in inline.children or []
+        if piece.type == "html_inline"
+    }
+    assert {re.sub('".*"', '""', piece, flags=re.DOTALL) for piece in html} == {
+        *('<a id="">', "</a>", '<ins title="">', "</ins>")
+    }
 
 
 def test_links_lead_to_arxiv_to_a_place_on_the_page_or_to_what_they_show(look: Look) -> None:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from fakes import GOOD, edition, entry
+from fakes import GOOD, card, edition, entry, origin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.models import Edition, Section, Source
+from digest.models import FIELDS, Edition, Mark, Section, Source
 from digest.render import Look
 from digest.render.site import Site
 from digest.resources import built_in
 from digest.selection import NOT_ASKED
 from render.conftest import Golden
-from render.samples import HOSTILE, changed, earlier, hostile, ordinary, replacement
+from render.samples import FIGURE, HOSTILE, bill, changed, doubtful, earlier, hostile, ordinary, replacement
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -331,6 +331,86 @@ def test_a_keyword_may_be_called_like_one_of_our_anchors(look: Look) -> None:
 
     seen = Seen(day(look, one))
     assert len(seen.ids) == len(set(seen.ids))
+
+
+def test_doubtful_words_are_marked_with_their_reason_and_the_field_stays_the_cards_text(look: Look) -> None:
+    """The reason is in the page's language, in an attribute for the style and for screen readers; Tab reaches it."""
+    one = doubtful()
+    page = day(look, edition(one))
+
+    assert one.card is not None
+    assert Seen(page).fields[:5] == [(name, getattr(one.card, name)) for name in FIELDS]
+    assert re.findall(
+        r'<mark class="doubt" tabindex="0" aria-description="([^"]+)" data-why="([^"]+)">([^<]+)<', page
+    ) == [
+        ("原文没有这个名称，最接近的是 GatedNet",) * 2 + ("GateNet",),
+        ("标题和摘要里没有这个数",) * 2 + ("4.1%",),
+    ]
+
+
+def test_problems_with_a_mark_are_told_in_the_language_of_the_page_and_others_as_recorded(look: Look) -> None:
+    """Which field, which words, and why; the raw line is English, and says so."""
+    lines = (str(FIGURE), "method: too long")
+    text = " ".join(Seen(day(look, edition(doubtful(problems=lines)))).text.split())
+    page = day(look, edition(doubtful(problems=lines)))
+
+    assert "请对照原文：结果：4.1%：标题和摘要里没有这个数method: too long" in text
+    assert '<li lang="en">method: too long</li>' in page
+    assert str(FIGURE) not in page
+
+
+@pytest.mark.parametrize("instead", [None, HOSTILE])
+@pytest.mark.parametrize("kind", ["figure", "name", "term"])
+def test_hostile_words_in_a_mark_are_text(look: Look, kind: Any, instead: str | None) -> None:
+    """Neither the words nor what stands in their place leaves its attribute or its line."""
+    said = "在 " + HOSTILE
+    mark = Mark(field="result", words=HOSTILE, kind=kind, instead=instead)
+    one = entry(card=card(result=said), marks=(mark,), problems=(str(mark),))
+
+    seen = Seen(day(look, edition(one)))
+
+    assert ("result", " ".join(said.split())) in seen.fields
+    assert seen.tags["mark"] == 1
+    assert not seen.tags.keys() & {"script", "img", "iframe"}
+    assert seen.handlers == []
+
+
+def test_a_marked_replacement_is_marked_in_its_fold(look: Look) -> None:
+    """The same card template serves both."""
+    seen = Seen(day(look, edition(replacements=(doubtful("2602.00010", version=2, announce_type="replace"),))))
+
+    assert seen.tags["mark"] == 2
+
+
+def test_a_card_says_quietly_what_it_went_through(look: Look) -> None:
+    """A second asking, an earlier card, a model other than that of most cards; an ordinary card says nothing."""
+    seen = Seen(day(look, edition(entry("2603.00001"), entry("2603.00002"), doubtful())))
+    text = " ".join(seen.text.split())
+
+    assert "由 fake-2 写成 经一次修正 重新生成过" in text
+    assert [text.count(said) for said in ("写成 ", "经一次修正", "重新生成过")] == [1, 1, 1]
+    repaired = entry(card=card(origin=origin(repair=True)))
+    assert " 经一次修正 " in " ".join(Seen(day(look, edition(repaired))).text.split())
+
+
+def test_the_foot_shows_the_receipt(look: Look) -> None:
+    """Each model with replies, tokens and money; what has no price says so; the sum where bills share a currency."""
+    bills = (
+        bill(cost=1.5, currency="CNY", cached_tokens=2048),
+        bill(model="b", cost=0.25, currency="CNY", unpriced=3),
+        bill(engine="batch", model="c", unpriced=2),
+    )
+    text = " ".join(Seen(day(look, edition(entry(), receipt=bills))).text.split())
+
+    assert "fake-1 1,234 次回答 输入 987,654（其中缓存 2,048）、输出 4,321 tokens 1.50 CNY b 1,234" in text
+    assert "0.2500 CNY 另有 3 次价格未知 c" in text
+    assert "价格未知 批量接口，半价 = 1.75 CNY" in text
+    assert "用去" not in text
+
+
+def test_a_record_without_a_receipt_tells_its_tokens(look: Look) -> None:
+    """As older editions are kept."""
+    assert "用去 900 + 300 tokens。" in " ".join(Seen(day(look, edition(entry()))).text.split())
 
 
 def test_the_pages_are_the_golden_pages(look: Look, golden: Golden) -> None:

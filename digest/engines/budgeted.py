@@ -1,0 +1,286 @@
+"""The engine around an engine that counts what replies cost, and asks for nothing that a budget might not hold.
+
+Sits behind the cache, for what is on disk is free. Counts and holds back; sends nothing itself.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import chain
+from typing import Any, Literal, Protocol
+
+from .. import money
+from ..errors import BudgetReached
+from ..models import Answer, Bill, Completion, Request
+from ..money import Price, Prices
+from ..prompts import estimated_tokens
+from . import Engine
+
+log = logging.getLogger(__name__)
+
+MARGIN = 1.5  #: times the estimated tokens of a prompt: no tokenizer is that wordy
+SCHEMA_TOKENS = 300  #: and more: the reply's schema and the marks between messages
+LONGEST_REPLY = 8192  #: tokens, where a request sets no limit
+UNTOLD = (4000, 1600)  #: tokens, in and out, of a reply whose service counts none
+
+Keep = Callable[[Sequence[tuple[Request, Answer]]], None]
+
+
+@dataclass(slots=True)
+class Meter:
+    """What the replies of one date, or of a whole run, came to, by engine and model."""
+
+    bills: tuple[Bill, ...] = ()
+    within: "Meter | None" = None  #: counts them, too: of the run that the date is a part of
+
+    def add(self, reply: Completion, prices: Prices) -> None:
+        """Count a reply that has just come."""
+        if reply.engine not in money.FREE:
+            self.bills = money.merged((*self.bills, money.bill_of(reply, money.cost_of(reply, prices))))
+        if self.within:
+            self.within.add(reply, prices)
+
+    @property
+    def whole(self) -> "Meter":
+        """The meter of the run."""
+        return self.within.whole if self.within else self
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much may be spent."""
+
+    name: str  #: of its key: "per_day"
+    most: float
+    unit: str  #: the currency, or "tokens"
+    spent: Callable[[], float]  #: so far, with all that has come
+    renews: str  #: when there is more, in words: "it is renewed at 00:00 UTC"
+
+    def __str__(self) -> str:
+        if self.unit == "tokens":
+            return f"the budget {self.name} of {self.most:,.0f} tokens is used up: {self.spent():,.0f} are spent"
+        said, most = money.in_words(self.spent(), self.unit), money.in_words(self.most, self.unit)
+        return f"the budget {self.name} of {most} is used up: {said} is spent"
+
+
+class BudgetedEngine:
+    """An engine that counts its replies, and stops before a limit is exceeded."""
+
+    def __init__(self, engine: Engine, meter: Meter, prices: Prices, limits: Sequence[Limit] = ()) -> None:
+        """
+        Keep the parts; nothing is sent.
+
+        Args:
+            engine: What answers.
+            meter: Counts what its replies cost.
+            prices: With one for every model that is asked, if any of the limits is one of money.
+            limits: None: it only counts.
+        """
+        self._engine = engine
+        self._meter = meter
+        self._prices = prices
+        self._limits = limits
+        self._flying: dict[str, Request] = {}  #: by key: taken, and without an answer so far
+        self._worst: dict[str, float] = dict.fromkeys(("money", "tokens"), 0.0)  #: of what is flying
+        self.keep: Keep | None = None  #: gets the answers as they arrive, before they are yielded
+
+    def __getattr__(self, name: str) -> Any:
+        """What else the engine inside has: its count of requests, for one."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._engine, name)
+
+    def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+        """
+        Answer every request that the limits hold.
+
+        A request is taken if what was spent, the most that those in flight may cost and the most that it may cost
+        itself exceed no limit. Where it is not, those in flight come in first: they mostly cost less.
+
+        Raises:
+            BudgetReached: the next request might exceed a limit though none is in flight; what came before is yielded.
+        """
+        todo = iter(requests)
+        while (request := next(todo, None)) is not None:
+            self._check(request)
+            left: list[Request] = []
+            try:
+                yield from self._answered(self._affordable(chain([request], todo), left))
+            finally:
+                self._land(list(self._flying.values()))
+            todo = chain(left, todo)
+
+    def _answered(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+        early = hasattr(self._engine, "keep")
+        if early:
+            self._engine.keep = self._arrived  # type: ignore[attr-defined]
+        for request, answer in self._engine.run(requests):
+            if not early:
+                self._arrived([(request, answer)])
+            yield request, answer
+
+    def _affordable(self, requests: Iterable[Request], left: list[Request]) -> Iterator[Request]:
+        """Yield requests up to the first that is too much for now, which goes to `left`."""
+        for request in requests:
+            if self._limits and self._too_small(request):
+                left.append(request)
+                return
+            self._flying[request.key] = request
+            self._reserve(request, 1)
+            yield request
+
+    def _check(self, request: Request) -> None:
+        limit = self._too_small(request)
+        if limit is not None:
+            log.info("%s: %s", request.subject or request.key, limit)
+            raise BudgetReached(str(limit), hint=f"{limit.renews}; or raise {limit.name} in [budget]")
+
+    def _too_small(self, request: Request) -> Limit | None:
+        """The limit that the request might exceed, if any."""
+        more = self._most(request) if self._limits else {}
+        for limit in self._limits:
+            unit = _kind(limit.unit)
+            if limit.spent() + self._worst[unit] + more[unit] > limit.most:
+                return limit
+        return None
+
+    def _arrived(self, answers: Sequence[tuple[Request, Answer]]) -> None:
+        """Have answers kept, and so counted for all runs, before what was held back for them is free."""
+        if self.keep is not None:
+            self.keep(answers)
+        for _, answer in answers:
+            if isinstance(answer, Completion):
+                self._meter.add(answer, self._prices)
+        self._land([request for request, _ in answers])
+
+    def _land(self, requests: Iterable[Request]) -> None:
+        for request in requests:
+            if self._flying.pop(request.key, None) is not None:
+                self._reserve(request, -1)
+        if not self._flying:
+            self._worst = dict.fromkeys(self._worst, 0.0)  # no crumbs of rounding
+
+    def _reserve(self, request: Request, sign: Literal[1, -1]) -> None:
+        if self._limits:
+            for unit, most in self._most(request).items():
+                self._worst[unit] += sign * most
+
+    def _most(self, request: Request) -> dict[str, float]:
+        """The most that a request may take: money at its model's full price, and tokens."""
+        asked = round(MARGIN * estimated_tokens(request)) + SCHEMA_TOKENS
+        limits = (request.parameters.get(name) for name in ("max_tokens", "max_completion_tokens"))
+        replied = next((limit for limit in limits if isinstance(limit, int)), LONGEST_REPLY)
+        price = self._prices.of(request.model) or Price(0.0, 0.0)
+        return {"money": price.cost(asked, replied), "tokens": asked + replied}
+
+
+def _kind(unit: str) -> Literal["money", "tokens"]:
+    return "tokens" if unit == "tokens" else "money"
+
+
+# ---- limits ----------------------------------------------------------------------------------------------------
+
+
+class Counts(Protocol):
+    """What the replies of one model came to."""
+
+    @property
+    def replies(self) -> int: ...
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def cached_tokens(self) -> int: ...
+    @property
+    def completion_tokens(self) -> int: ...
+    @property
+    def cost(self) -> Mapping[str, float]: ...
+    @property
+    def unpriced(self) -> int: ...
+
+
+Ledger = Callable[[date], Mapping[str, Counts]]  #: what the replies of a day (UTC) came to, by model
+
+
+def limits(
+    *,
+    per_run: float | None = None,
+    per_day: float | None = None,
+    per_month: float | None = None,
+    tokens_per_day: int | None = None,
+    price: Price | None,
+    meter: Meter,
+    spent: Ledger,
+    clock: Callable[[], datetime],
+) -> tuple[Limit, ...]:
+    """
+    The limits that a budget sets.
+
+    Args:
+        per_run: Money, by what `meter` counts.
+        per_day: Money, by what `spent` has of the day it is, UTC.
+        per_month: Money, likewise.
+        tokens_per_day: Of prompts and replies together.
+        price: Of the model that is asked: for replies of unknown price, and for the currency.
+        meter: Of this run, or of a part of it.
+        spent: Of all runs; read for every request, so that two at once share one budget.
+        clock: The time, UTC.
+    """
+    currency = price.currency if price else ""
+
+    def money_of(models: Mapping[str, Counts]) -> float:
+        return sum(_money(one, currency, price) for name, one in models.items() if name not in money.FREE)
+
+    def this_run() -> float:
+        return sum(_money(_Billed(bill), currency, price) for bill in meter.whole.bills)
+
+    def today() -> float:
+        return money_of(spent(clock().date()))
+
+    month: dict[date, float] = {}  #: day -> what the days of its month before it came to
+
+    def this_month() -> float:
+        day = clock().date()
+        if day not in month:
+            month[day] = sum(money_of(spent(day.replace(day=n))) for n in range(1, day.day))
+        return month[day] + money_of(spent(day))
+
+    def tokens() -> float:
+        return sum(_tokens(one) for name, one in spent(clock().date()).items() if name not in money.FREE)
+
+    first = (clock().date().replace(day=1) + timedelta(days=31)).replace(day=1)
+    midnight = "it is renewed at 00:00 UTC"
+    found = (
+        ("per_run", per_run, currency, this_run, "run the same command again"),
+        ("per_day", per_day, currency, today, midnight),
+        ("per_month", per_month, currency, this_month, f"it is renewed on {first}"),
+        ("tokens_per_day", tokens_per_day, "tokens", tokens, midnight),
+    )
+    return tuple(Limit(name, most, *rest) for name, most, *rest in found if most is not None)  # type: ignore[arg-type]
+
+
+def _money(one: Counts, currency: str, price: Price | None) -> float:
+    """Money in a currency; replies of an unknown price are taken to cost what the model in use does."""
+    known = one.cost.get(currency, 0.0)
+    if not one.unpriced or price is None:
+        return known
+    if not one.prompt_tokens + one.completion_tokens:
+        return known + one.unpriced * price.cost(*UNTOLD)
+    share = one.unpriced / one.replies
+    return known + share * price.cost(one.prompt_tokens, one.completion_tokens, one.cached_tokens)
+
+
+def _tokens(one: Counts) -> int:
+    return one.prompt_tokens + one.completion_tokens or one.replies * sum(UNTOLD)
+
+
+class _Billed:
+    """A bill as Counts."""
+
+    def __init__(self, bill: Bill) -> None:
+        self.replies = bill.replies
+        self.prompt_tokens = bill.prompt_tokens
+        self.cached_tokens = bill.cached_tokens
+        self.completion_tokens = bill.completion_tokens
+        self.cost = {} if bill.cost is None else {bill.currency or "": bill.cost}
+        self.unpriced = bill.unpriced

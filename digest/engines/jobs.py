@@ -1,0 +1,105 @@
+"""What was handed to a service as a batch and not yet fetched: one small record a job, in the folder of replies.
+
+Reads and writes these records; talks to nobody and keeps no reply.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ..errors import ConfigError, StorageError
+
+log = logging.getLogger(__name__)
+
+MOST_REQUESTS = 50_000  #: of one job, by OpenAI's rules
+MOST_BYTES = 190_000_000  #: of its file; the rule says 200 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Requests on their way through a batch."""
+
+    name: str  #: hash of its keys: the same requests find the same job, here or in the service's own list
+    place: str  #: the service, as messages name it
+    keys: tuple[str, ...]
+    created: str  #: ISO time, UTC
+    id: str | None = None  #: as the service names it; None: it is not known whether it got the file
+
+
+def name_of(keys: Iterable[str]) -> str:
+    """
+    The name of a job with these requests, in whatever order.
+
+    >>> name_of(["b", "a"]) == name_of(["a", "b"])
+    True
+    """
+    return hashlib.sha256("\n".join(sorted(keys)).encode("ascii")).hexdigest()[:32]
+
+
+def pieces(lines: Sequence[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield (key, line) pairs in lists that each fit into one job."""
+    piece: list[tuple[str, bytes]] = []
+    size = 0
+    for key, line in lines:
+        if piece and (len(piece) == MOST_REQUESTS or size + len(line) > MOST_BYTES):
+            yield piece
+            piece, size = [], 0
+        piece.append((key, line))
+        size += len(line)
+    if piece:
+        yield piece
+
+
+class Jobs:
+    """The records in `folder`, which is made when the first is written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def of(self, place: str) -> list[Job]:
+        """The jobs at one service, oldest first; a damaged record counts as none: the service's list has it too."""
+        found = []
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                record = json.loads(path.read_bytes())
+                job = Job(**record | {"keys": tuple(map(str, record["keys"]))})
+            except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+                log.warning("%s: a damaged record of a batch: %s", path, error)
+                continue
+            if job.place == place:
+                found.append(job)
+        return sorted(found, key=lambda job: (job.created, job.name))
+
+    def save(self, job: Job) -> Job:
+        """
+        Put a job on record, whole or not at all.
+
+        Raises:
+            StorageError, ConfigError: the record can't be written; nothing may be handed in without it.
+        """
+        path = self.folder / f"{job.name}.json"
+        draft = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with draft.open("w", encoding="utf-8") as file:
+                json.dump(asdict(job), file)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError as error:
+            kind = StorageError if error.errno in (28, 122) else ConfigError  # ENOSPC, EDQUOT
+            raise kind(f"{path}: {error.strerror}", hint="make room, or choose another folder: --cache") from error
+        return job
+
+    def known(self, job: Job, identifier: str) -> Job:
+        """Note what the service calls a job."""
+        return self.save(replace(job, id=identifier))
+
+    def drop(self, jobs: Collection[Job]) -> None:
+        """Forget jobs whose replies are kept, or that came to nothing."""
+        for job in jobs:
+            (self.folder / f"{job.name}.json").unlink(missing_ok=True)
