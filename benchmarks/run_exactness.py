@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from digest import schedule
-from digest.config import Arxiv as Settings
 from digest.config import Config
 from digest.listings import Arxiv
 from digest.models import Listing
 from digest.selection import Rules
+from digest.settings import Arxiv as Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,19 @@
 Knows how engines are put together; what they are asked, and what their answers are worth, is for others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import money
 from .config import Config
-from .engines import Engine, open_engine
+from .engines import Engine, abilities, open_engine
 from .engines.budgeted import BudgetedEngine, Meter, limits
 from .engines.cached import CachedEngine, open_cache
 from .engines.fallback import FallbackEngine
 from .errors import ConfigError
 from .listings import Clock
+from .models import Request
 
 if TYPE_CHECKING:
     import diskcache
@@ -49,6 +50,14 @@ def cached_engine(config: Config, clock: Clock, meter: Meter | None = None) -> I
         cache.close()  # type: ignore[no-untyped-call]
 
 
+def misses(config: Config, clock: Clock, requests: Iterable[Request]) -> list[Request]:
+    """The requests that would be sent; nothing is sent, and no cache is made where there is none."""
+    if not (config.cache / "cache.db").exists():
+        return list(requests)
+    with cached_engine(config, clock) as cached:
+        return cached.misses(requests)
+
+
 def _kept(config: Config, clock: Clock, cache: "diskcache.Cache", counted: Meter) -> CachedEngine:
     """One service behind the cache."""
     prices = config.price_table
@@ -57,7 +66,8 @@ def _kept(config: Config, clock: Clock, cache: "diskcache.Cache", counted: Meter
         price = price_of(config)
         engine = _opened(config, clock)
         budget = limits(**config.budget.model_dump(), price=price, meter=counted, spent=cached.spent, clock=clock)
-        return BudgetedEngine(engine, counted, prices, budget)
+        shared = any(limit.name != "per_run" for limit in budget)
+        return BudgetedEngine(engine, counted, prices, budget, cached.claims if shared else None)
 
     cached = CachedEngine(opened, cache, lambda reply: money.cost_of(reply, prices))
     return cached
@@ -84,7 +94,7 @@ def _options(config: Config, clock: Clock) -> dict[str, Any]:
     settings, service = config.engine, config.service
     if settings.name not in ASKING:
         return {}
-    found: dict[str, Any] = {"memory": config.cache / "abilities.json", "start": service.start if service else None}
+    found: dict[str, Any] = {"memory": config.cache / abilities.FILE, "start": service.start if service else None}
     if settings.name == "batch":
         found |= {"folder": config.cache, "wait_seconds": settings.batch_wait_seconds}
         return found | {"otherwise": lambda: _opened(_at_once(config), clock)}
@@ -96,16 +106,21 @@ def _at_once(config: Config) -> Config:
     return config.model_copy(update={"engine": config.engine.model_copy(update={"name": "chat"})})
 
 
+def known_price(config: Config) -> money.Price | None:
+    """The price of the model in use, or None."""
+    return config.price_table.of(model_of(config), config.engine.name)
+
+
 def price_of(config: Config) -> money.Price | None:
     """
-    The price of the model in use.
+    The price of the model in use, or None where it may be unknown.
 
     Raises:
         ConfigError: none is known, and the budget needs one.
     """
-    model = model_of(config)
-    price = config.price_table.of(model, config.engine.name)
+    price = known_price(config)
     if config.budget.is_money and price is None and config.engine.name != "echo":
+        model = model_of(config)
         raise ConfigError(
             f"budget: no price of {model} is known",
             hint=f'[prices."{model}"] with input, cached, output and currency, for a million tokens',

@@ -10,12 +10,13 @@ import click
 
 from .console import SHARED, configured, now, options, progress, say, show
 from .errors import RecordError
+from .plaintext import counted
 
 if TYPE_CHECKING:
-    from .exchange import Imported
-    from .kept import Stock
-    from .mending import Repair
-    from .upkeep import Findings
+    from .cache_check import Findings
+    from .cache_repair import Repair
+    from .cache_rows import Stock
+    from .cache_transfer import Imported
 
 NAMED = 20  #: lines or rows named on a terminal; --json has more
 
@@ -28,16 +29,6 @@ def cache(ctx: click.Context, /, **given: Any) -> None:
     ctx.obj = given
     if ctx.invoked_subcommand is None:
         print_stock(given)
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """
-    A number with its noun.
-
-    >>> counted(1, "reply", "replies"), counted(2000, "reply", "replies")
-    ('1 reply', '2,000 replies')
-    """
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def replies(number: int) -> str:
@@ -64,11 +55,11 @@ def stats(**given: Any) -> None:
 
 def print_stock(given: dict[str, Any]) -> None:
     """Print what is kept."""
-    from . import kept
+    from . import cache_rows
 
     config = configured(given)
     with progress(given) as watch:
-        found = kept.stock(config.cache, watch)
+        found = cache_rows.stock(config.cache, watch)
     models = [asdict(one) for one in sorted(found.models.values(), key=lambda one: -one.replies)]
     record = {"folder": str(config.cache), **asdict(found), "models": models}
     show(given, record, stock_text(found, str(config.cache)))
@@ -92,12 +83,12 @@ def stock_text(found: "Stock", folder: str) -> str:
 @options(SHARED)
 def export_command(file: str, **given: Any) -> None:
     """Write every reply to FILE as a line of JSON; zipped where it ends in .gz, - is standard output."""
-    from . import exchange
+    from . import cache_transfer
 
     given = merged(given)
     config = configured(given)
     with progress(given) as watch:
-        done = exchange.export(config.cache, file, watch)
+        done = cache_transfer.export(config.cache, file, watch)
     if file != "-":
         show(given, asdict(done), f"{replies(done.replies)} in {file}")
     elif not given["quiet"]:
@@ -115,17 +106,17 @@ def export_command(file: str, **given: Any) -> None:
 @options(SHARED)
 def import_command(file: str, replace: bool, **given: Any) -> None:
     """Take over the replies in FILE, which an export wrote; - is standard input. What is here stays."""
-    from . import exchange
+    from . import cache_transfer
 
     given = merged(given)
     config = configured(given)
     with progress(given) as watch:
-        done = exchange.import_(config.cache, file, watch, replace=replace)
+        done = cache_transfer.import_(config.cache, file, watch, replace=replace)
     show(given, asdict(done), import_text(done))
     if done.refused:
         raise RecordError(
             f"{file}: {counted(done.refused, 'line is no reply', 'lines are no replies')}",
-            hint="the others have come in",
+            hint="the others have come in" if done.new + done.known + done.replaced else None,
         )
 
 
@@ -148,13 +139,13 @@ def more(number: int) -> list[str]:
 @options(SHARED)
 def verify(repair: bool, **given: Any) -> None:
     """Look at every reply, at the file and its settings: is all of it as it was written?"""
-    from . import mending, upkeep
+    from . import cache_check, cache_repair
 
     given = merged(given)
     config = configured(given)
     with progress(given) as watch:
-        mended = mending.repair(config.cache, now(), watch) if repair else None
-        found = upkeep.verify(config.cache, watch)
+        mended = cache_repair.repair(config.cache, now(), watch) if repair else None
+        found = cache_check.verify(config.cache, watch)
     record = {"sound": found.sound, **asdict(found)}
     record |= {"repair": {**asdict(mended), "aside": list(map(str, mended.aside))}} if mended else {}
     show(given, record, "\n".join([*(repair_lines(mended) if mended else ()), *findings_lines(found)]))
@@ -164,7 +155,7 @@ def verify(repair: bool, **given: Any) -> None:
 
 def findings_lines(found: "Findings") -> list[str]:
     """What a look at everything found, a line a fault."""
-    lines = [f"sound: {replies(found.replies)}, and the spending of {counted(found.days, 'day', 'days')}"]
+    lines = [f"sound: {replies(found.replies)}, and the spending of {counted(found.days, 'day')}"]
     lines += [f"the file: {one}" for one in found.integrity]
     lines += [f"setting: {one}" for one in found.settings]
     lines += [f"in the database, but not ours: {one!r}" for one in found.objects]
@@ -179,8 +170,8 @@ def repair_lines(done: "Repair") -> list[str]:
     if done.removed is None:
         lines = ["the file is past reading and was begun anew: every reply in it may be asked again"]
     elif done.removed:
-        price = counted(done.costs or 0, "request", "requests")
-        lines = [f"put aside: {counted(done.removed, 'row', 'rows')}, for at most {price} to be sent again"]
+        price = counted(done.costs or 0, "request")
+        lines = [f"put aside: {counted(done.removed, 'row')}, for at most {price} to be sent again"]
     else:
         lines = ["no row had to be put aside: nothing is asked again"]
     return lines + [f"  now in {path}" for path in done.aside]

@@ -14,7 +14,7 @@ from .errors import EngineError
 from .history import joined_replies
 from .models import Answer, Entry, Paper, Request
 from .prompts import NOTE_FIELDS, Prompt
-from .summary import ROUNDS, Try, answered, origin
+from .summary import ROUNDS, Try, answered, origin, repair
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +56,7 @@ def describe(
     def question(draft: Draft) -> Request:
         if not draft.tries:
             return prompts.ask_change(prompt, draft.before, draft.entry.paper, model=model, parameters=parameters)
-        last = draft.tries[-1]
-        return prompts.ask_again(prompt, last.request, last.completion.text, last.judgement.problems)
+        return repair(prompt, draft.tries[-1])
 
     waiting = {entry.paper.arxiv_id: Draft(before, entry) for before, entry in pairs}
     total, written, digest = len(waiting), 0, prompt.digest

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .evidence import Given, Groundless, groundless
-from .languages import DEFAULT, LANGUAGES, Language, language_of
+from .languages import Language, language_of
 from .models import FIELDS, FieldName, Mark, Paper
 from .names import Source, only_strange, unknown
 from .plaintext import one_line
@@ -17,9 +17,6 @@ from .prompts import NOTE_FIELDS
 from .replies import read_object
 from .topics import LEAST, heard, strays
 from .unfit import cleaned, refused, unfit
-
-NOT_STATED = LANGUAGES[DEFAULT].not_stated  #: what a field says, and nothing else, where the abstract says nothing
-LONGEST_LINE = LANGUAGES[DEFAULT].lengths.line  #: characters of a line of a note; each language has its own
 
 
 @dataclass(frozen=True, slots=True)

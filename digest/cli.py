@@ -34,6 +34,7 @@ from .console import (
 )
 from .errors import BatchPending, ConfigError, DigestError, RecordError, SourceError
 from .parameters import Day, DayOrPaper, PaperIds, Phrases
+from .plaintext import counted
 
 if TYPE_CHECKING:
     from .agenda import Order
@@ -107,11 +108,11 @@ def run(**given: Any) -> None:
 
 def jobs_of(config: "Config", order: "Order", since: date | None) -> "list[Job]":
     """What is to be made: by date, oldest first, and for each date by language, the first one first."""
-    from . import agenda, places
+    from . import agenda, sites
 
     jobs = [
         (one, replace(order, announced=day))
-        for one in places.each(config)
+        for one in sites.each(config)
         for day in agenda.dates_of(one, order, now, since)
     ]
     return sorted(jobs, key=lambda job: job[1].announced or date.max)
@@ -226,7 +227,6 @@ def regenerate(arxiv_ids: tuple[tuple[str, ...], ...], announced: date | None, h
 def render(announced: date | None, **given: Any) -> None:
     """Write the pages again from saved editions: of one date, or all. No network, no model."""
     from . import pipeline
-    from .terminal import counted
 
     config = in_one_language(given)
     with progress(given) as watch:

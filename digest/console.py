@@ -79,7 +79,7 @@ ENGINE = (
     click.option("--service", envvar="DIGEST_SERVICE", help="deepseek, openai, qwen, ollama...: sets what you do not."),
     click.option("--model", envvar="DIGEST_MODEL", help="Name of the model at the service."),
     click.option("--base-url", envvar="OPENAI_BASE_URL", help="Its address, up to /v1."),
-    click.option("--engine", envvar="DIGEST_ENGINE", help='chat, echo or "module:attribute".'),
+    click.option("--engine", envvar="DIGEST_ENGINE", help='chat, batch, echo or "module:attribute".'),
     click.option("--concurrency", type=int, envvar="DIGEST_CONCURRENCY", help="Requests at once."),
 )
 #: parameter -> config key
@@ -139,9 +139,9 @@ def configured(given: dict[str, Any]) -> "Config":
 
 def in_one_language(given: dict[str, Any]) -> "Config":
     """As `configured`, for a command that looks at the site of one language."""
-    from . import places
+    from . import sites
 
-    return places.one(configured(given), asked=bool(given["language"]))
+    return sites.one(configured(given), asked=bool(given["language"]))
 
 
 def home() -> str:

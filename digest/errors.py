@@ -72,7 +72,7 @@ class StorageError(DigestError):
 
 
 class BusyError(DigestError):
-    """Another run works on the same output folder."""
+    """Another run works on the same output folder or cache."""
 
     exit_code = EX_TEMPFAIL
 

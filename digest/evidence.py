@@ -238,6 +238,7 @@ def _enumerates(text: str, count: int) -> bool:
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _ABOUT = re.compile("(?:约|近|大于|超过?|逾|高达|≈)为?\\s?$")
 _MORE = re.compile(r"\s?(?:[多余+]|以上)")
+_NOTHING_COUNTED = re.compile("\\s?(?:[、。，；,;.）)]|$)")
 _TO_SHARE = re.compile(r"\s?(?:%|[-~至到]\s?\d+(?:\.\d+)?\s?%)")
 
 
@@ -246,6 +247,8 @@ def _follows(figure: Figure, text: str, given: Given) -> bool:
     said = figure.readings[0][0]
     if len(figure.readings[0]) > 1:
         return False
+    if figure.printed.isdecimal() and _NOTHING_COUNTED.match(text, figure.end) and given.prints(figure.printed):
+        return True  # a figure alone, as the source prints it before "billion"
     if "%" in figure.printed or _TO_SHARE.match(text, figure.end):
         if said <= 20 and 100 - said in given.values:  # "over 99%" leaves less than 1%
             return True

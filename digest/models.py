@@ -296,6 +296,11 @@ class Request:
         text = json.dumps(shape, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
         object.__setattr__(self, "key", hashlib.sha256(text.encode("ascii")).hexdigest())
 
+    @property
+    def is_repair(self) -> bool:
+        """Whether it holds an earlier reply, and what was wrong with it."""
+        return len(self.messages) > 2
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:

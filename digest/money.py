@@ -11,6 +11,7 @@ from math import fsum
 from typing import Protocol
 
 from .models import Bill, Card, Edition, Entry, Origin
+from .plaintext import counted
 
 MILLION = 1_000_000
 PLACES = 10  #: decimals of a cost: a token of the cheapest model has eight
@@ -259,5 +260,5 @@ def sum_in_words(bills: Iterable[Bill]) -> str:
     amounts = {currency: amount for currency, amount in totals(bills).items() if amount} or totals(bills)
     words = " + ".join(in_words(amount, currency) for currency, amount in amounts.items())
     unpriced = sum(bill.unpriced for bill in bills)
-    without = f"{unpriced:,} {'reply' if unpriced == 1 else 'replies'} without a known price" if unpriced else ""
+    without = f"{counted(unpriced, 'reply', 'replies')} without a known price" if unpriced else ""
     return ", ".join(filter(None, [words, without]))

@@ -46,13 +46,12 @@ def estimate(
         return Estimate(day, 0, 0, 0, 0, None, None)
     edition, replies = pipeline.collect(config, order, day, desk, watch)
     cards, notes = (
-        _misses(config, list(asked), clock) for asked in (_cards(config, edition, replies), _notes(config, edition))
+        backends.misses(config, clock, asked) for asked in (_cards(config, edition, replies), _notes(config, edition))
     )
     misses = [*cards, *notes]
     tokens_in = sum(map(prompts.estimated_tokens, misses))
     tokens_out = len(cards) * prompts.REPLY_TOKENS + len(notes) * NOTE_TOKENS
-    model = backends.model_of(config)
-    price = config.price_table.of(model, config.engine.name)
+    model, price = backends.model_of(config), backends.known_price(config)
     cost = price.cost(tokens_in, tokens_out) if price else None
     currency = price.currency if price else None
     return Estimate(day, len(edition.entries), len(misses), tokens_in, tokens_out, cost, currency, model, price)
@@ -83,13 +82,6 @@ def _notes(config: Config, edition: Edition) -> Iterator[Request]:
     prompt, model = pipeline.read_prompt(config, "change"), backends.model_of(config)
     for before, entry in pipeline.to_describe(config, edition):
         yield prompts.ask_change(prompt, before, entry.paper, model=model)
-
-
-def _misses(config: Config, asked: list[Request], clock: listings.Clock) -> list[Request]:
-    if not (config.cache / "cache.db").exists():
-        return asked
-    with backends.cached_engine(config, clock) as cached:
-        return cached.misses(asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from . import backends, changes, glossary, history, listings, money, places, prompts, resources, selection, summary
+from . import backends, changes, glossary, history, listings, money, prompts, resources, selection, sites, summary
 from .agenda import Order, day_of, gaps, nothing_announced
 from .config import Config
 from .engines import Engine
@@ -125,7 +125,7 @@ def collect(
     if saved is not None and saved.source == "sample" and (not order.sample or saved.language != config.language):
         saved = None  # an invented day is no beginning of a real one, nor the other way round
     if saved is not None:
-        places.refuse_other(config, saved)
+        sites.refuse_other(config, saved)
         saved = None if saved.source != "sample" and order.sample else _without_echo(config, saved)
     rules = config.rules
     if not (order.refresh or order.sample or order.papers):

@@ -1,4 +1,4 @@
-"""One line of plain text out of whatever a feed or a model sends.
+"""Plain text on one line: out of whatever a feed or a model sends, and of a number with its noun.
 
 Removes what is never text (control characters, lone surrogates, overrides of the writing direction); escapes nothing.
 """
@@ -16,6 +16,16 @@ _SPACE = re.compile(r"\s+")
 def has_control(text: str) -> bool:
     """Whether `text` holds characters that `one_line` would remove."""
     return _NEVER_TEXT.search(text) is not None
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """
+    A number with its noun.
+
+    >>> counted(1, "page"), counted(594, "request"), counted(2000, "reply", "replies")
+    ('1 page', '594 requests', '2,000 replies')
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def one_line(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import money
-from .terminal import counted
+from .plaintext import counted
 
 if TYPE_CHECKING:
     from .revision import Plan, Revision, Revisions
@@ -29,8 +29,13 @@ def regenerated(done: "Revisions") -> str:
         (first, *rest) = _regenerated(done.papers[0])
         return "\n".join([f"{first} · {work}", *rest])
     lines = [line for one in done.papers for line in _regenerated(one)]
+    flagged = sum(
+        one.fate == "renewed" and one.entry is not None and one.entry.state == "flagged" for one in done.papers
+    )
     parts = [
-        f"{done.count('renewed')} renewed, {done.count('without')} still without, {done.count('unchanged')} unchanged"
+        f"{done.count('renewed')} renewed{f' ({flagged} of them flagged)' if flagged else ''}",
+        f"{done.count('without')} still without",
+        f"{done.count('unchanged')} unchanged",
     ]
     parts += [f"{done.count('refused')} refused"] if done.count("refused") else []
     return "\n".join([*lines, f"{', '.join(parts)} · {work}"])

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from . import backends, listings, money, pipeline, prompts, standings, summary
 from .config import Config
 from .errors import EX_TEMPFAIL, EX_USAGE, ConfigError, DigestError, EngineError
+from .history import joined_replies
 from .models import Entry, Origin, Request
 from .standings import Place
 from .store import Store
@@ -156,12 +157,9 @@ def plan(
 ) -> Plan:
     """What `regenerate` would send, without sending or saving anything."""
     tasks = _work(config, Store(config.output), arxiv_ids, announced).tasks
-    asked = [request for _, request in _questions(config, tasks, hint)]
-    if (config.cache / "cache.db").exists():
-        with backends.cached_engine(config, clock) as cached:
-            asked = cached.misses(asked)
+    asked = backends.misses(config, clock, (request for _, request in _questions(config, tasks, hint)))
     tokens_in, tokens_out = sum(map(prompts.estimated_tokens, asked)), len(asked) * prompts.REPLY_TOKENS
-    price = config.price_table.of(backends.model_of(config), config.engine.name)
+    price = backends.known_price(config)
     cost = price.cost(tokens_in, tokens_out) if price else None
     return Plan(len(tasks), len(asked), tokens_in, tokens_out, cost, price.currency if price else None)
 
@@ -174,14 +172,9 @@ def renewed(entry: Entry, after: Entry) -> Entry:
             "problems": after.problems,
             "marks": after.marks,
             "earlier": (*entry.earlier, entry.card) if entry.card else entry.earlier,
-            "replies": _joined(entry, after),
+            "replies": joined_replies(entry.replies, after.replies),
         }
     )
-
-
-def _joined(entry: Entry, after: Entry) -> tuple[Origin, ...]:
-    known = {reply.key for reply in entry.replies}
-    return (*entry.replies, *(reply for reply in after.replies if reply.key not in known))
 
 
 def _work(config: Config, store: Store, arxiv_ids: Sequence[str] | None, announced: date | None) -> _Work:
@@ -259,7 +252,7 @@ def _in_vain(task: Task, after: Entry) -> tuple[Revision, list[tuple[date, Entry
     revision = Revision(task.arxiv_id, "without" if is_bare else "unchanged", (), before, error)
     if any(problem.startswith("engine:") for problem in after.problems):
         return revision, []  # the replies so far are in the cache, where the next try finds them
-    update: dict[str, Any] = {"replies": _joined(before, after)}
+    update: dict[str, Any] = {"replies": joined_replies(before.replies, after.replies)}
     kept = before.model_copy(update=update | ({"problems": after.problems} if is_bare else {}))
     return revision, [(task.places[0].announced, kept)]
 

@@ -22,6 +22,8 @@ from .models import SCHEMA, Edition, Entry, KeywordTables, Page
 
 log = logging.getLogger(__name__)
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  #: of an OSError: nothing is wrong but that the disk is full
+
 #: version -> the step that makes the next version of a record; a step stays here for ever
 STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     1: lambda record: record | {"schema": 2},
@@ -263,7 +265,7 @@ def guarded(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in NO_ROOM:
             raise StorageError(
                 f"{path}: {reason}", hint="make room, then run the same command again: nothing is lost"
             ) from error

@@ -4,9 +4,10 @@ The engine is given; there is no network and no file here. Never puts words wher
 """
 
 import logging
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from . import checks, prompts
@@ -94,30 +95,24 @@ def summarize(
         EngineError: the service is gone, or refuses everything. Before that, what is left is yielded with this
             as its problem and without a card, so that a later run asks for it.
     """
-
-    def question(draft: Draft) -> Request:
-        if draft.tries and len(draft.tries) < ROUNDS:
-            last = draft.tries[-1]
-            return prompts.ask_again(prompt, last.request, last.completion.text, last.judgement.problems)
-        anew = _nth(take, draft) + len(draft.tries) - (ROUNDS - 1 if draft.tries else 0)
-        return prompts.ask(prompt, draft.entry.paper, model=model, parameters=parameters, hint=hint, take=anew)
-
+    question = partial(_question, prompt=prompt, take=take, model=model, parameters=parameters, hint=hint)
     entries, tally, digest = list(entries), _Tally(), prompt.digest
     waiting = {entry.paper.arxiv_id: Draft(entry) for entry in entries if again or entry.card is None}
     yield from (entry for entry in entries if entry.paper.arxiv_id not in waiting)
+    due, most, few = deque(waiting.values()), ROUNDS, max(3, FEW * len(waiting))
     try:
-        few = max(3, FEW * len(waiting))
-        for nth in range(1, ROUNDS + AFRESH + 1):
-            asked = ((draft, question(draft)) for draft in list(waiting.values()))
-            for draft, request, answer in answered(engine, asked):
+        while due:
+            for draft, request, answer in answered(engine, _each(due, question)):
                 judged = _judged(draft, request, answer, prompt)
                 if isinstance(answer, EngineError) or judged.is_done:
                     del waiting[draft.entry.paper.arxiv_id]
                     yield tally(settled(judged, digest, answer))
-                else:
-                    waiting[draft.entry.paper.arxiv_id] = judged
-            if nth >= ROUNDS and len(waiting) > few:
-                break
+                    continue
+                waiting[draft.entry.paper.arxiv_id] = judged
+                if len(judged.tries) < most:
+                    due.appendleft(judged)  # while others are still asked for the first time
+            if most == ROUNDS and len(waiting) <= few:
+                most, due = ROUNDS + AFRESH, deque(waiting.values())
         yield from (tally(settled(draft, digest)) for draft in waiting.values())
     except EngineError as error:
         yield from (tally(settled(Draft(draft.entry), digest, error)) for draft in waiting.values())
@@ -126,8 +121,26 @@ def summarize(
         tally.close()
 
 
-def _nth(take: int | Mapping[str, int], draft: Draft) -> int:
-    return take if isinstance(take, int) else take.get(draft.entry.paper.arxiv_id, 0)
+def _each(due: deque[Draft], question: Callable[[Draft], Request]) -> Iterator[tuple[Draft, Request]]:
+    """Yield what is due as long as there is something, also what has become due meanwhile."""
+    while due:
+        draft = due.popleft()
+        yield draft, question(draft)
+
+
+def _question(draft: Draft, *, prompt: Prompt, take: int | Mapping[str, int], **settings: Any) -> Request:
+    """What to ask next: the first question, its repair, or the first one afresh."""
+    if draft.tries and len(draft.tries) < ROUNDS:
+        return repair(prompt, draft.tries[-1])
+    paper = draft.entry.paper
+    first = take if isinstance(take, int) else take.get(paper.arxiv_id, 0)
+    afresh = len(draft.tries) - (ROUNDS - 1 if draft.tries else 0)
+    return prompts.ask(prompt, paper, take=first + afresh, **settings)
+
+
+def repair(prompt: Prompt, last: Try) -> Request:
+    """The same question once more, with the reply to it and what is wrong with that."""
+    return prompts.ask_again(prompt, last.request, last.completion.text, last.judgement.problems)
 
 
 def answered(engine: Engine, asked: Iterable[tuple[Asker, Request]]) -> Iterator[tuple[Asker, Request, Answer]]:
@@ -184,7 +197,7 @@ def origin(one: Try, digest: str) -> Origin:
         prompt_tokens=completion.prompt_tokens,
         cached_tokens=completion.cached_tokens,
         completion_tokens=completion.completion_tokens,
-        repair=len(one.request.messages) > 2,
+        repair=one.request.is_repair,
     )
 
 

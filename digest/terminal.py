@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import accounts, money, report
 from .models import FIELDS, Bill, Edition, Entry, Reason
+from .plaintext import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
 LABELS = {"tldr": "TL;DR", "motivation": "动机", "method": "方法", "result": "结果", "conclusion": "结论"}
 MARKS = {"shown": " ", "flagged": "⚠", "pending": "…"}
 EXACT = ("feed", "oai", "search")  #: sources of what was announced; files hold papers
-
-
-def counted(number: int, noun: str) -> str:
-    """
-    A number with its noun.
-
-    >>> counted(1, "page"), counted(594, "request")
-    ('1 page', '594 requests')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 # ------------------------------------------------------------------------------------------ run
@@ -82,20 +73,25 @@ def outcome(done: "Outcome", output: Path) -> str:
     page = output / done.announced.isoformat() / "index.html"
     lines = [f"{done.announced}: {balance(counts)}", " · ".join(took)]
     lines += [str(page) if page.exists() else "no page: no card is there yet"]
-    return "\n".join([*lines, *_mends(done.edition), *_unfilled(done.gaps)])
+    return "\n".join([*lines, *_mends(done.edition, output), *_unfilled(done.gaps)])
 
 
 def _unfilled(days: Collection[date]) -> list[str]:
     return [gaps(days)] if days else []
 
 
-def _mends(edition: Edition) -> Iterator[str]:
+def _mends(edition: Edition, output: Path) -> Iterator[str]:
     """Yield what to do about cards that are missing: a service that failed may answer, a bad answer stays one."""
     failed = sum(any(problem.startswith("engine:") for problem in entry.problems) for entry in report.missing(edition))
     if failed:
         yield f"{failed} without an answer: run the same command again"
     if unusable := edition.count("pending") - failed:
-        yield f"{unusable} without a usable answer: digest regenerate ARXIV_ID asks anew; digest status says why"
+        # The site of a further language is a folder of its own, named after it.
+        where = f" --language {edition.language}" if output.name == edition.language else ""
+        yield (
+            f"{unusable} without a usable answer: digest regenerate{where} ARXIV_ID asks anew; "
+            f"digest status{where} says why"
+        )
 
 
 COUNTS = ("announced", "primary", "cross", "shown", "flagged", "pending", "excluded", "replacements")
@@ -127,6 +123,8 @@ def outcome_record(done: "Outcome") -> dict[str, Any]:
 
 def estimate(found: "Estimate") -> str:
     """What a run would take."""
+    if not found.requests:
+        return f"{found.announced}: {counted(found.papers, 'paper')}, nothing to ask"
     tokens = f"about {found.prompt_tokens:,} tokens in and {found.completion_tokens:,} out"
     cost = "price unknown" if found.money is None else f"about {money.in_words(found.money, found.currency)}"
     return (
@@ -146,7 +144,7 @@ def estimates(found: "Sequence[Estimate]", total: "Estimate") -> str:
         [
             *dates,
             f"price of {accounts.price(total.price, total.model)}",
-            "at full price, without repairs; what the service has in its own cache costs less",
+            "without repairs; what the service has in its own cache costs less",
         ]
     )
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from digest import upkeep
+from digest import cache_check
 from digest.engines.cached import CachedEngine, open_cache
 from digest.models import Answer, Completion, Request
 
@@ -106,7 +106,7 @@ def crashes(folder: Path, kills: int, papers: int = 120, seconds: float = 0.0005
         slowest = max(slowest, time.perf_counter() - began)
         held = {key for (key,) in opened._con.execute("SELECT key FROM Cache")}
         opened.close()  # type: ignore[no-untyped-call]
-        found = upkeep.verify(cache, lambda *_: None)
+        found = cache_check.verify(cache, lambda *_: None)
         damaged = max(damaged, found.damaged + found.foreign)
         integrity = integrity if found.sound else str(found)
         lost += sum(request(int(one)).key not in held for one in set(lines(book, "seen")))

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from fakes import FakeEngine, completion
 
-from digest import exchange, kept
+from digest import cache_rows, cache_transfer
 from digest.cli import main
 from digest.engines import shelf
 from digest.engines.cached import CachedEngine, open_cache
@@ -207,7 +207,7 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch
     monkeypatch.setattr(shelf, "LARGEST", 1000)
     (tmp_path / "in.jsonl").write_bytes(b" " * 5000 + b"\n" + json.dumps(LINE).encode() + b"\n")
 
-    done = exchange.import_(tmp_path / "cache", str(tmp_path / "in.jsonl"), lambda *_: None)
+    done = cache_transfer.import_(tmp_path / "cache", str(tmp_path / "in.jsonl"), lambda *_: None)
 
     assert (done.new, done.reasons) == (1, [(1, "longer than any reply")])
 
@@ -225,7 +225,7 @@ def test_a_zipped_file_that_breaks_off_is_told_of(call: Callable[..., Result], t
 
 def test_a_batch_comes_in_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that fills within a batch leaves none of it, and all of those before."""
-    monkeypatch.setattr(exchange, "BATCH", 2)
+    monkeypatch.setattr(cache_transfer, "BATCH", 2)
     lines = [json.dumps({**LINE, "key": f"{number:064x}"}) for number in range(4)]
     (tmp_path / "in.jsonl").write_text("\n".join(lines))
     put = shelf.put
@@ -239,9 +239,9 @@ def test_a_batch_comes_in_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(shelf, "put", fill_up)
     with pytest.raises(StorageError):
-        exchange.import_(tmp_path / "cache", str(tmp_path / "in.jsonl"), lambda *_: None)
+        cache_transfer.import_(tmp_path / "cache", str(tmp_path / "in.jsonl"), lambda *_: None)
 
-    assert kept.stock(tmp_path / "cache", lambda *_: None).replies == 2
+    assert cache_rows.stock(tmp_path / "cache", lambda *_: None).replies == 2
 
 
 def test_what_comes_in_is_not_spent(call: Callable[..., Result], tmp_path: Path) -> None:
@@ -393,11 +393,11 @@ def test_memory_stays_flat() -> None:
     """Rows come page by page, whatever their number."""
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE Cache (rowid INTEGER PRIMARY KEY, key, raw, mode, filename, value)")
-    database.executemany("INSERT INTO Cache(key) VALUES (?)", ((str(n),) for n in range(3 * kept.PAGE)))
+    database.executemany("INSERT INTO Cache(key) VALUES (?)", ((str(n),) for n in range(3 * cache_rows.PAGE)))
     queries: list[str] = []
     database.set_trace_callback(queries.append)
 
-    for _ in zip(range(kept.PAGE + 1), kept.rows(database), strict=False):
+    for _ in zip(range(cache_rows.PAGE + 1), cache_rows.rows(database), strict=False):
         pass
 
     assert len(queries) == 2

@@ -9,8 +9,12 @@ from fakes import GOOD, paper, reply
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.checks import LONGEST_LINE, NOT_STATED, Judgement, doubts, judge, judge_note
+from digest.checks import Judgement, doubts, judge, judge_note
+from digest.languages import language_of
 from digest.models import FIELDS
+
+NOT_STATED = language_of("zh-Hans").not_stated
+LONGEST_LINE = language_of("zh-Hans").lengths.line
 
 ABSTRACT = (
     "We present Foo, a gated attention that is stable on long sequences. It wraps thoughts in <think> tags and prints "

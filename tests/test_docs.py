@@ -11,8 +11,9 @@ from pydantic import BaseModel
 
 from digest import __version__
 from digest.cli import main
-from digest.config import Arxiv, Budget, Config, EngineSettings, FallbackSettings, Price, SectionSettings
+from digest.config import Config
 from digest.console import VARIABLES
+from digest.settings import Arxiv, Budget, EngineSettings, FallbackSettings, Price, SectionSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -231,3 +231,11 @@ def test_hostile_text_is_read_in_linear_time(unit: str) -> None:
     """Twenty thousand characters of one pattern come to an end: a pattern that tries all ways would not."""
     text = unit * (20_000 // len(unit))
     assert len(missing(text, text)) <= 1
+
+
+def test_a_bare_figure_may_leave_its_scale_to_the_source() -> None:
+    """ "70 billion" quoted as 70 among other bare figures passes; before a noun it is another number."""
+    given = Given("A model of 70 billion parameters.")
+
+    assert [one.words for one in groundless("文中的数值为 70、3。", Given("We use 3 of 70 billion."))] == []
+    assert [one.words for one in groundless("模型有 70 个参数。", given)] == ["70"]

@@ -27,12 +27,12 @@ from sources.documents import (
 
 from digest import listings, schedule
 from digest.agenda import SAMPLE_DATE
-from digest.config import Arxiv as Settings
 from digest.config import Config
 from digest.errors import ConfigError, SourceError
 from digest.listings import Arxiv, Files, completed
 from digest.models import KeywordTables, Listing, Paper
 from digest.selection import Rule, Rules
+from digest.settings import Arxiv as Settings
 from digest.sources.snapshot import Seen, Snapshot
 
 TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 3, day) for day in (17, 18, 19, 20))

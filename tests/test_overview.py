@@ -13,8 +13,9 @@ from pytest_httpserver import HTTPServer
 
 from digest import agenda, overview, pipeline, prompts, terminal
 from digest.agenda import Order
-from digest.config import Arxiv, Config, EngineSettings, Price
+from digest.config import Config
 from digest.models import Entry, Paper
+from digest.settings import Arxiv, EngineSettings, Price
 from digest.store import Store
 
 DAY = date(2026, 3, 17)
@@ -163,6 +164,7 @@ def test_estimates_of_several_dates_are_summed(config: Config, order: Order) -> 
     assert total.money == pytest.approx(2 * (found.money or 0))
     assert terminal.estimates([none, found, found], total).startswith("together: 6 papers, 6 requests, about ")
     assert terminal.estimates([none], none) == ""
+    assert terminal.estimate(none) == "2026-03-16: 0 papers, nothing to ask"
 
 
 def test_a_date_without_listing_takes_nothing(config: Config, httpserver: HTTPServer) -> None:

@@ -138,7 +138,7 @@ def test_undo_takes_a_list(digest: Run) -> None:
 
     assert result.exit_code == 2
     assert f"{OTHER}: there is no earlier card to bring back" in result.stdout
-    assert "2 renewed, 0 still without, 0 unchanged, 1 refused" in result.stdout
+    assert "2 renewed (1 of them flagged), 0 still without, 0 unchanged, 1 refused" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fakes import edition, entry, origin
 
 from digest import money, report, terminal
@@ -301,3 +302,14 @@ def test_a_reply_is_paid_for_on_the_date_that_asked_for_it() -> None:
 
     assert [one.announced_on for one in report.spent([later, first])] == [date(2026, 3, 16)]
     assert [one.replies for one in report.spent([first, later])] == [1]
+
+
+@pytest.mark.parametrize(("folder", "where"), [("site", ""), ("ja", " --language ja")])
+def test_an_unusable_answer_in_a_further_language_is_mended_there(tmp_path: Path, folder: str, where: str) -> None:
+    """What to type names the language where its site is a folder of its own."""
+    pending = entry().model_copy(update={"card": None, "problems": ("no JSON",)})
+    done = Outcome(NEW, edition(pending).model_copy(update={"language": "ja"}))
+
+    assert f"1 without a usable answer: digest regenerate{where} ARXIV_ID asks anew; " in terminal.outcome(
+        done, tmp_path / folder
+    )

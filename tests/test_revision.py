@@ -12,10 +12,11 @@ from fakes import edition as edition_of
 from loopback import compile_once
 
 from digest import revision
-from digest.config import Config, EngineSettings, Price
+from digest.config import Config
 from digest.errors import BusyError, ConfigError, EngineError, EngineRefused
 from digest.models import Answer, Card, Change, Edition, Entry, Request
 from digest.revision import Revisions
+from digest.settings import EngineSettings, Price
 from digest.store import Store
 
 ID, OTHER = "2603.00001", "2603.00002"

@@ -11,10 +11,11 @@ from fakes import FakeEngine, paper
 
 from digest import pipeline
 from digest.agenda import Order
-from digest.config import Budget, Config, EngineSettings, Price
+from digest.config import Config
 from digest.engines.budgeted import Meter
 from digest.errors import BudgetReached, ConfigError
 from digest.models import Edition
+from digest.settings import Budget, EngineSettings, Price
 from digest.store import Store
 
 DAY, NEXT = date(2026, 3, 17), date(2026, 3, 18)

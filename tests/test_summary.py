@@ -95,6 +95,20 @@ def test_a_bad_reply_is_asked_again_with_the_reasons() -> None:
     assert got.card.origin.key == second.key
 
 
+def test_a_repair_does_not_wait_for_the_others() -> None:
+    """It goes out while papers are still asked for the first time, so that it costs no wave of its own."""
+    engine = FakeEngine(replies(DOUBTFUL, reply()))
+
+    summary(engine, pending(1), pending(2))
+
+    assert [(one.subject[-1], is_repair(one)) for one in engine.asked] == [
+        ("1", False),
+        ("1", True),
+        ("2", False),
+        ("2", True),
+    ]
+
+
 @pytest.mark.parametrize(
     ("first", "second", "state", "figures"),
     [

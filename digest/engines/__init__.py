@@ -3,7 +3,7 @@
 An engine returns replies as they came; what they are worth is decided in checks.py.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -15,6 +15,10 @@ ENGINES = {
     "chat": "digest.engines.chat:ChatEngine",
     "echo": "digest.engines.echo:EchoEngine",
 }
+
+
+#: What an engine that has an attribute `keep` calls, where it is set, with answers before it yields them.
+Keep = Callable[[Sequence[tuple[Request, Answer]]], None]
 
 
 class Engine(Protocol):

@@ -1,6 +1,6 @@
 """What services have been found to understand, kept in a small file from one run to the next.
 
-Reads and writes that file and nothing else; it may be deleted at any time, and a damaged one counts as none.
+Reads and writes that file alone, and speaks to no service; it may be deleted at any time, a damaged one counts as none.
 """
 
 import json
@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from .dialect import FORMATS, Dialect
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,18 @@ class Abilities:
             return {name: entry for name, entry in entries.items() if entry[1] > oldest}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
             return {}
+
+
+def dialect_of(ability: Ability | None, start: str | None = None) -> Dialect:
+    """
+    How to speak to a model: as it is known to understand, and where nothing is known, from the rung `start` on.
+
+    >>> dialect_of(None, "json_object").rung, dialect_of(Ability(None)).rung, dialect_of(None).known
+    (1, 2, False)
+    """
+    if ability and ability.format in FORMATS:
+        return Dialect(FORMATS.index(ability.format), ability.without, known=True)
+    return Dialect(FORMATS.index(None if start == "none" else start) if start else 0)
 
 
 def _as_row(ability: Ability, learnt: datetime) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 
-MARGIN = 1.01  #: a request that comes a moment early is refused where no burst is allowed
+MARGIN = 1.015  #: a request that comes a moment early is refused where no burst is allowed
 LATE_TIMERS = 0.02  #: seconds that may be made up for, where that is much of the time between two requests
 TRUSTED = 60.0  #: seconds an allowance may hold a request back; then the service itself may say "later"
 

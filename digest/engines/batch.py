@@ -7,10 +7,11 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import httpx2
 import openai
@@ -18,9 +19,9 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from ..errors import BatchPending, EngineError, EngineRefused
 from ..models import Answer, Completion, Request
-from . import Engine
-from .abilities import Abilities
-from .dialect import FORMATS, BadReply, Dialect, completion_of
+from . import Engine, Keep
+from .abilities import Abilities, dialect_of
+from .dialect import BadReply, completion_of
 from .endpoint import endpoint
 from .faults import FAILURES, in_words, refusal, worth_a_retry
 from .jobs import Job, Jobs, name_of, pieces
@@ -33,7 +34,86 @@ LONGEST_POLL = 60.0  #: seconds between two looks
 LOOKED_AT = 100  #: of the service's newest batches, for one that was handed in before
 ATTEMPTS = 5
 
-Keep = Callable[[Sequence[tuple[Request, Answer]]], None]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as the service describes it; what is not as it should be counts as not said."""
+
+    id: str
+    status: str
+    name: str | None  #: ours, if it is one of ours
+    output: str | None  #: the file of its answers
+    counts: tuple[int, int, int] | None  #: answered, failed, all
+    why: str  #: it was refused; a stranger's text
+
+
+def batch_of(said: Any) -> Batch:
+    """
+    The batch in what a service says.
+
+    Raises:
+        BadReply: it is none.
+    """
+    told = _table(said)
+    metadata, counts = _table(told.get("metadata")), _table(told.get("request_counts"))
+    numbers = tuple(counts.get(name) for name in ("completed", "failed", "total"))
+    errors = _table(told.get("errors")).get("data")
+    reasons = map(_table, errors if isinstance(errors, list) else [])
+    return Batch(
+        id=_identifier(told.get("id")),
+        status=_identifier(told.get("status")),
+        name=name if isinstance(name := metadata.get("digest"), str) else None,
+        output=_identifier(told["output_file_id"]) if told.get("output_file_id") else None,
+        counts=numbers if all(type(number) is int for number in numbers) else None,  # type: ignore[arg-type]
+        why="; ".join(dict.fromkeys(f"{one.get('code')}: {one.get('message')}" for one in reasons if one)),
+    )
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _identifier(value: Any) -> str:
+    """A word of the service's that goes back into an address."""
+    if isinstance(value, str) and 0 < len(value) <= 500 and value.isprintable() and " " not in value:
+        return value
+    raise BadReply("an answer that is none of a Batch API: is it the right address?")
+
+
+def _listed(said: Any) -> list[Batch]:
+    """The batches of a list; those that can't be read are none of ours."""
+    rows = _table(said).get("data")
+    if not isinstance(rows, list):
+        raise BadReply("an answer that is none of a Batch API: is it the right address?")
+    found = []
+    for row in rows:
+        with suppress(BadReply):
+            found.append(batch_of(row))
+    return found
+
+
+def _rows(content: bytes, batch: Batch) -> tuple[list[Mapping[str, Any]], int]:
+    """The objects in the lines of a batch's output, and how many lines are none."""
+    found, lines = [], content.splitlines()
+    for line in lines:
+        with suppress(ValueError, RecursionError):
+            found.append(_table(json.loads(line)))
+    rows = [row for row in found if row]
+    if not rows and (
+        lines or (batch.counts and batch.counts[0])
+    ):  # a web page in its place: what the batch answered is still there, and paid for
+        raise BadReply("not the output of a batch")
+    return rows, len(lines) - len(rows)
+
+
+def _json(response: Any) -> Any:
+    """What a 200 says; `openai` itself hands on whatever came, web pages too."""
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError) as error:
+        raise BadReply("not a JSON answer") from error
 
 
 class BatchEngine:
@@ -81,7 +161,7 @@ class BatchEngine:
         self.timeout_seconds, self.backoff_seconds = timeout_seconds, backoff_seconds
         self.keep: Keep | None = None  #: gets a batch's answers before any of them is yielded
         self.abilities = Abilities(memory, self.endpoint.base_url, clock)
-        self.start = [*FORMATS[:-1], "none"].index(start) if start else 0
+        self.start = start
         self.handed_in = 0  #: requests
         self._open = otherwise
         self._otherwise: Engine | None = None
@@ -100,9 +180,13 @@ class BatchEngine:
             EngineRefused: the key, the model or the quota is refused.
             EngineError: the service is not there, or refuses the batch.
         """
-        asked = list(requests)
-        at_once = [one for one in asked if one.take or len(one.messages) > 2]  # somebody waits, or few are left
-        left = {one.key: one for one in asked if not (one.take or len(one.messages) > 2)}
+        at_once: list[Request] = []
+        left: dict[str, Request] = {}
+        for one in requests:
+            if one.take or one.is_repair:  # somebody waits, or few are left
+                at_once.append(one)
+            else:
+                left[one.key] = one
         pending: list[str] = []
         with self.client() as client:
             for job in self.all_handed_in(client, left):
@@ -166,35 +250,33 @@ class BatchEngine:
             return self.jobs.known(job, known[job.name])
         keys = [key for key in job.keys if key in left]  # after a crash some may be answered by other means
         data = b"".join(written.get(key) or self.line(left[key]) for key in keys)
-        file = self.tried(lambda: client.files.create(file=(f"{job.name}.jsonl", data), purpose="batch"))
+        files, batches = client.files.with_raw_response, client.batches.with_raw_response
+        file = self.tried(
+            lambda: _table(_json(files.create(file=(f"{job.name}.jsonl", data), purpose="batch"))).get("id"),
+            _identifier,
+        )
         batch = self.tried(
-            lambda: client.batches.create(
-                input_file_id=file.id, endpoint=URL, completion_window="24h", metadata={"digest": job.name}
-            )
+            lambda: _json(
+                batches.create(input_file_id=file, endpoint=URL, completion_window="24h", metadata={"digest": job.name})
+            ),
+            batch_of,
         )
         self.handed_in += len(keys)
         log.info("%s: %d requests handed in as %s", self.endpoint.place, len(keys), batch.id)
         return self.jobs.known(job, batch.id)
 
-    def dialect(self, model: str) -> Dialect:
-        """What `model` is known to understand; a batch teaches nothing about it."""
-        known = self.abilities.recall(model)
-        if known and known.format in FORMATS:
-            return Dialect(FORMATS.index(known.format), known.without, known=True)
-        return Dialect(self.start)
-
     def line(self, request: Request) -> bytes:
-        """One line of a batch's file."""
-        dialect = self.dialect(request.model)
+        """One line of a batch's file; what it is answered teaches nothing about the model's dialect."""
+        dialect = dialect_of(self.abilities.recall(request.model), self.start)
         body = dialect.body(request, dialect.rung)
         asked = {"custom_id": request.key, "method": "POST", "url": URL, "body": body}
         return json.dumps(asked, ensure_ascii=False).encode("utf-8") + b"\n"
 
     def known_to_service(self, client: openai.OpenAI) -> dict[str, str]:
         """What the service calls the batches of ours that may still answer: name -> identifier."""
-        newest = self.tried(lambda: client.batches.list(limit=LOOKED_AT)).data
+        newest = self.tried(lambda: _json(client.batches.with_raw_response.list(limit=LOOKED_AT)), _listed)
         alive = [one for one in newest if one.status not in ("failed", "cancelled", "cancelling", "expired")]
-        return {one.metadata["digest"]: one.id for one in reversed(alive) if one.metadata and "digest" in one.metadata}
+        return {one.name: one.id for one in reversed(alive) if one.name}
 
     # ---- fetching ----------------------------------------------------------------------------------------------
 
@@ -206,8 +288,9 @@ class BatchEngine:
         while (batch := self.looked_at(client, job)).status not in OVER:
             if batch.status == "failed":
                 self.jobs.drop([job])
+                why = self.endpoint.scrubbed(batch.why or "no reason given")
                 raise EngineError(
-                    f"{self.endpoint.place}: the batch {batch.id} was refused: {self.why(batch)}",
+                    f"{self.endpoint.place}: the batch {batch.id} was refused: {why}",
                     hint="try again later, or ask one by one: --engine chat",
                 )
             if time.monotonic() + pause > ends:
@@ -216,33 +299,34 @@ class BatchEngine:
             time.sleep(pause)
             pause = min(1.5 * pause, LONGEST_POLL)
         self.tell(batch)
-        return list(self.answers(client, batch.output_file_id, left)) if batch.output_file_id else []
+        return list(self.answers(client, batch, left)) if batch.output else []
 
-    def looked_at(self, client: openai.OpenAI, job: Job) -> Any:
-        assert job.id is not None
+    def looked_at(self, client: openai.OpenAI, job: Job) -> Batch:
+        identifier = job.id
+        assert identifier is not None
         try:
-            return self.tried(lambda: client.batches.retrieve(job.id or ""))
+            return self.tried(lambda: _json(client.batches.with_raw_response.retrieve(identifier)), batch_of)
         except EngineRefused as error:
             if isinstance(error.__cause__, openai.NotFoundError):
                 self.jobs.drop([job])  # so that the next run hands it in anew
             raise
 
     def answers(
-        self, client: openai.OpenAI, file: str, left: Mapping[str, Request]
+        self, client: openai.OpenAI, batch: Batch, left: Mapping[str, Request]
     ) -> Iterator[tuple[Request, Completion]]:
         """Yield the completions in a batch's output; what is broken in it is left to the other engine."""
-        text = self.tried(lambda: client.files.content(file)).content
-        for line in text.splitlines():
+        output = batch.output or ""
+        lines, broken = self.tried(lambda: client.files.content(output).content, lambda content: _rows(content, batch))
+        for found in lines:
             try:
-                found = json.loads(line)
                 request, response = left.get(found["custom_id"]), found["response"]
                 if request is not None and response["status_code"] == 200:
                     body = json.dumps(response["body"]).encode("utf-8")
                     yield request, replace(completion_of(body, request, self.clock()), engine="batch")
-            except (ValueError, TypeError, LookupError, RecursionError, BadReply) as error:
-                log.warning(
-                    "%s: a line of a batch's output can't be used: %s", self.endpoint.place, type(error).__name__
-                )
+            except (ValueError, TypeError, LookupError, RecursionError, BadReply):
+                broken += 1
+        if broken:
+            log.warning("%s: lines of a batch's output that can't be used: %d", self.endpoint.place, broken)
 
     def kept(
         self, job: Job, answers: Sequence[tuple[Request, Completion]], left: dict[str, Request]
@@ -256,20 +340,14 @@ class BatchEngine:
             yield answer
         self.jobs.drop([job])
 
-    def tell(self, batch: Any) -> None:
+    def tell(self, batch: Batch) -> None:
         """Say how far a batch is."""
-        counts = batch.request_counts
-        done = f"{counts.completed} of {counts.total} done, {counts.failed} failed" if counts else "not counted yet"
+        done = "{0} of {2} done, {1} failed".format(*batch.counts) if batch.counts else "not counted yet"
         log.info("%s: batch %s is %s: %s", self.endpoint.place, batch.id, batch.status, done)
 
-    def why(self, batch: Any) -> str:
-        found = batch.errors.data if batch.errors and batch.errors.data else []
-        said = "; ".join(dict.fromkeys(f"{one.code}: {one.message}" for one in found))
-        return self.endpoint.scrubbed(said or "no reason given")
-
-    def tried(self, call: Callable[[], Any]) -> Any:
+    def tried(self, call: Callable[[], Any], read: Callable[[Any], _T]) -> _T:
         """
-        What the service says to one HTTP request, after some tries.
+        What the service says to one HTTP request, as `read` understands it, after some tries.
 
         Raises:
             EngineRefused, EngineError: it would fail for everything else as well.
@@ -281,7 +359,7 @@ class BatchEngine:
             reraise=True,
         )
         try:
-            return tries(call)
+            return tries(lambda: read(call()))
         except FAILURES as error:
             reason = self.endpoint.scrubbed(in_words(error))
             if refused := refusal(error, "", succeeded=True):

@@ -4,27 +4,31 @@ Sits behind the cache, for what is on disk is free. Counts and holds back; sends
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import chain
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from .. import money
 from ..errors import BudgetReached
 from ..models import Answer, Bill, Completion, Request
 from ..money import Price, Prices
 from ..prompts import estimated_tokens
-from . import Engine
+from . import Engine, Keep
+from .claims import Claims
+from .shelf import Spent
 
 log = logging.getLogger(__name__)
 
 MARGIN = 1.5  #: times the estimated tokens of a prompt: no tokenizer is that wordy
 SCHEMA_TOKENS = 300  #: and more: the reply's schema and the marks between messages
 LONGEST_REPLY = 8192  #: tokens, where a request sets no limit
+TURN = "b" * 64  #: what a run claims while it spends of what all runs share; no request's key
+POLL = 0.1  #: seconds between two looks whether it is free
 UNTOLD = (4000, 1600)  #: tokens, in and out, of a reply whose service counts none
-
-Keep = Callable[[Sequence[tuple[Request, Answer]]], None]
 
 
 @dataclass(slots=True)
@@ -67,7 +71,9 @@ class Limit:
 class BudgetedEngine:
     """An engine that counts its replies, and stops before a limit is exceeded."""
 
-    def __init__(self, engine: Engine, meter: Meter, prices: Prices, limits: Sequence[Limit] = ()) -> None:
+    def __init__(
+        self, engine: Engine, meter: Meter, prices: Prices, limits: Sequence[Limit] = (), turns: Claims | None = None
+    ) -> None:
         """
         Keep the parts; nothing is sent.
 
@@ -76,11 +82,13 @@ class BudgetedEngine:
             meter: Counts what its replies cost.
             prices: With one for every model that is asked, if any of the limits is one of money.
             limits: None: it only counts.
+            turns: Of all runs that the limits count: one asks at a time, as none knows what another has in flight.
         """
         self._engine = engine
         self._meter = meter
         self._prices = prices
         self._limits = limits
+        self._turns = turns
         self._flying: dict[str, Request] = {}  #: by key: taken, and without an answer so far
         self._worst: dict[str, float] = dict.fromkeys(("money", "tokens"), 0.0)  #: of what is flying
         self.keep: Keep | None = None  #: gets the answers as they arrive, before they are yielded
@@ -102,6 +110,27 @@ class BudgetedEngine:
             BudgetReached: the next request might exceed a limit though none is in flight; what came before is yielded.
         """
         todo = iter(requests)
+        if (first := next(todo, None)) is not None:
+            with self._in_turn():
+                yield from self._within_limits(chain([first], todo))
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if self._turns is None:
+            yield
+            return
+        told = False
+        while not self._turns.take(TURN):
+            if not told:
+                log.info("waiting for another run, which spends of the same budget")
+                told = True
+            time.sleep(POLL)
+        try:
+            yield
+        finally:
+            self._turns.drop(TURN)
+
+    def _within_limits(self, todo: Iterator[Request]) -> Iterator[tuple[Request, Answer]]:
         while (request := next(todo, None)) is not None:
             self._check(request)
             left: list[Request] = []
@@ -182,24 +211,7 @@ def _kind(unit: str) -> Literal["money", "tokens"]:
 # ---- limits ----------------------------------------------------------------------------------------------------
 
 
-class Counts(Protocol):
-    """What the replies of one model came to."""
-
-    @property
-    def replies(self) -> int: ...
-    @property
-    def prompt_tokens(self) -> int: ...
-    @property
-    def cached_tokens(self) -> int: ...
-    @property
-    def completion_tokens(self) -> int: ...
-    @property
-    def cost(self) -> Mapping[str, float]: ...
-    @property
-    def unpriced(self) -> int: ...
-
-
-Ledger = Callable[[date], Mapping[str, Counts]]  #: what the replies of a day (UTC) came to, by model
+SpentOn = Callable[[date], Mapping[str, Spent]]  #: what the replies of a day (UTC) came to, by model
 
 
 def limits(
@@ -210,7 +222,7 @@ def limits(
     tokens_per_day: int | None = None,
     price: Price | None,
     meter: Meter,
-    spent: Ledger,
+    spent: SpentOn,
     clock: Callable[[], datetime],
 ) -> tuple[Limit, ...]:
     """
@@ -226,61 +238,68 @@ def limits(
         spent: Of all runs; read for every request, so that two at once share one budget.
         clock: The time, UTC.
     """
-    currency = price.currency if price else ""
-
-    def money_of(models: Mapping[str, Counts]) -> float:
-        return sum(_money(one, currency, price) for name, one in models.items() if name not in money.FREE)
-
-    def this_run() -> float:
-        return sum(_money(_Billed(bill), currency, price) for bill in meter.whole.bills)
-
-    def today() -> float:
-        return money_of(spent(clock().date()))
-
-    month: dict[date, float] = {}  #: day -> what the days of its month before it came to
-
-    def this_month() -> float:
-        day = clock().date()
-        if day not in month:
-            month[day] = sum(money_of(spent(day.replace(day=n))) for n in range(1, day.day))
-        return month[day] + money_of(spent(day))
-
-    def tokens() -> float:
-        return sum(_tokens(one) for name, one in spent(clock().date()).items() if name not in money.FREE)
-
+    so_far = _Spending(price, meter, spent, clock)
     first = (clock().date().replace(day=1) + timedelta(days=31)).replace(day=1)
     midnight = "it is renewed at 00:00 UTC"
     found = (
-        ("per_run", per_run, currency, this_run, "run the same command again"),
-        ("per_day", per_day, currency, today, midnight),
-        ("per_month", per_month, currency, this_month, f"it is renewed on {first}"),
-        ("tokens_per_day", tokens_per_day, "tokens", tokens, midnight),
+        ("per_run", per_run, so_far.currency, so_far.of_run, "run the same command again"),
+        ("per_day", per_day, so_far.currency, so_far.of_day, midnight),
+        ("per_month", per_month, so_far.currency, so_far.of_month, f"it is renewed on {first}"),
+        ("tokens_per_day", tokens_per_day, "tokens", so_far.tokens_of_day, midnight),
     )
     return tuple(Limit(name, most, *rest) for name, most, *rest in found if most is not None)  # type: ignore[arg-type]
 
 
-def _money(one: Counts, currency: str, price: Price | None) -> float:
-    """Money in a currency; replies of an unknown price are taken to cost what the model in use does."""
-    known = one.cost.get(currency, 0.0)
-    if not one.unpriced or price is None:
-        return known
-    if not one.prompt_tokens + one.completion_tokens:
-        return known + one.unpriced * price.cost(*UNTOLD)
-    share = one.unpriced / one.replies
-    return known + share * price.cost(one.prompt_tokens, one.completion_tokens, one.cached_tokens)
+@dataclass(frozen=True, slots=True)
+class _Spending:
+    """What was spent so far, read anew each time: money in the currency of `price`, or tokens."""
+
+    price: Price | None
+    meter: Meter
+    spent_on: SpentOn
+    clock: Callable[[], datetime]
+    earlier: dict[date, float] = field(default_factory=dict)  #: day -> what the days of its month before it came to
+
+    @property
+    def currency(self) -> str:
+        return self.price.currency if self.price else ""
+
+    def of_run(self) -> float:
+        return sum(self._money(_spent(bill)) for bill in self.meter.whole.bills)
+
+    def of_day(self) -> float:
+        return self._money_on(self.clock().date())
+
+    def of_month(self) -> float:
+        day = self.clock().date()
+        if day not in self.earlier:
+            self.earlier[day] = sum(self._money_on(day.replace(day=n)) for n in range(1, day.day))
+        return self.earlier[day] + self._money_on(day)
+
+    def tokens_of_day(self) -> float:
+        return sum(map(_tokens, self._paid_on(self.clock().date())))
+
+    def _money_on(self, day: date) -> float:
+        return sum(map(self._money, self._paid_on(day)))
+
+    def _paid_on(self, day: date) -> Iterator[Spent]:
+        return (one for name, one in self.spent_on(day).items() if name not in money.FREE)
+
+    def _money(self, one: Spent) -> float:
+        """Replies of an unknown price are taken to cost what the model in use does."""
+        known, price = one.cost.get(self.currency, 0.0), self.price
+        if not one.unpriced or price is None:
+            return known
+        if not one.prompt_tokens + one.completion_tokens:
+            return known + one.unpriced * price.cost(*UNTOLD)
+        share = one.unpriced / one.replies
+        return known + share * price.cost(one.prompt_tokens, one.completion_tokens, one.cached_tokens)
 
 
-def _tokens(one: Counts) -> int:
+def _tokens(one: Spent) -> int:
     return one.prompt_tokens + one.completion_tokens or one.replies * sum(UNTOLD)
 
 
-class _Billed:
-    """A bill as Counts."""
-
-    def __init__(self, bill: Bill) -> None:
-        self.replies = bill.replies
-        self.prompt_tokens = bill.prompt_tokens
-        self.cached_tokens = bill.cached_tokens
-        self.completion_tokens = bill.completion_tokens
-        self.cost = {} if bill.cost is None else {bill.currency or "": bill.cost}
-        self.unpriced = bill.unpriced
+def _spent(bill: Bill) -> Spent:
+    cost = {} if bill.cost is None else {bill.currency or "": bill.cost}
+    return Spent(**{name: getattr(bill, name) for name in money.COUNTS}, cost=cost)

@@ -6,22 +6,21 @@ Sends, waits, tries again and counts. What a reply is worth is for checks.py, to
 import asyncio
 import logging
 import random
-import selectors
-import ssl
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import openai
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from ..errors import EngineError, EngineRefused
 from ..models import Answer, Completion, Request
-from .abilities import Abilities, Ability
+from . import Keep
+from .abilities import Abilities, Ability, dialect_of
 from .dialect import FORMATS, Dialect, completion_of, encoded
-from .endpoint import Endpoint, endpoint
+from .endpoint import endpoint
 from .faults import (
     FAILURES,
     LONGEST_WAIT,
@@ -36,11 +35,12 @@ from .faults import (
     later,
     never_connected,
     refusal,
-    status_error,
     worth_a_retry,
 )
+from .handover import Handover, handover
 from .pace import Pace
 from .throttle import Sent
+from .wire import client_of, status_error, trusted
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +54,6 @@ FIRST_GAP = 0.01, 0.1  #: seconds between the first two requests, should they be
 GLANCE = 0.005  #: seconds between two looks at how the first request fares
 NOT_THERE = "check engine.base_url (OPENAI_BASE_URL) and the network"
 AGAIN = "what has arrived is kept: run the same command again"
-TOGETHER = 16  #: answers kept in one go where they arrive faster: a kill may cost so many
-
-
-Keep = Callable[[Sequence[tuple[Request, Answer]]], None]
 
 
 class ChatEngine:
@@ -109,73 +105,53 @@ class ChatEngine:
         self.patience_seconds = patience_seconds
         self.backoff_seconds = backoff_seconds
         self.abilities = Abilities(memory, self.endpoint.base_url, clock)
-        self.start = [*FORMATS[:-1], "none"].index(start) if start else 0
+        self.start = start
         self.sent = 0  #: HTTP requests so far, tries again included
         self.answered = False  #: whether the endpoint has ever said anything
         self.succeeded = False  #: whether it has ever given a completion
         self.keep: Keep | None = None  #: gets the answers as they arrive, some together, before they are yielded
         self.dialects: dict[str, Dialect] = {}  #: by model
         self.known: dict[str, Ability] = {}  #: what is in the memory
-        self.ssl = _trusted(self.endpoint)
+        self.ssl = trusted(self.endpoint)
 
     def dialect(self, model: str) -> Dialect:
         """What `model` is known to understand, now or from an earlier run."""
         if model not in self.dialects:
             known = self.abilities.recall(model)
-            if known and known.format in FORMATS:
+            self.dialects[model] = dialect_of(known, self.start)
+            if known and self.dialects[model].known:
                 self.known[model] = known
-                self.dialects[model] = Dialect(FORMATS.index(known.format), known.without, known=True)
-            else:
-                self.dialects[model] = Dialect(self.start)
         return self.dialects[model]
 
     def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
         """
         Answer every request once, each as soon as its reply is here; the loop lives in the caller's thread.
 
-        While the caller works on one answer, the loop stands still. Before the next is handed out, it does all
-        that the network has ready, so that a slot that got free does not wait for the caller.
-
         Raises:
             EngineRefused: the key, the model or the quota is refused; replies already paid for come first.
             EngineError: the endpoint is not there, or was lost on the way.
         """
-        selector = _Attentive()
-        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
-            loop = runner.get_loop()
-            run = selector.run = _Run(self, requests, loop)
-            main = loop.create_task(run.work())
-            main.add_done_callback(run.pause)
+        with handover(self.keep, 2 * self.concurrency) as answers:
+            run = _Run(self, requests, answers)
+            main = answers.loop.create_task(run.work())
+            main.add_done_callback(answers.pause)
             try:
-                while (answer := run.next(main)) is not None:
+                while (answer := answers.next(main)) is not None:
                     yield answer
                 main.result()
             finally:
-                run.closed = True
                 if main.done() and not main.cancelled():
                     main.exception()  # seen: an interrupt must not be told twice
-                run.hand_over()
-
-    def client(self) -> httpx2.AsyncClient:
-        """A client for one event loop, with as many connections as there are slots, and no retries of its own."""
-        return openai.DefaultAioHttpClient(
-            limits=httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency),
-            timeout=httpx2.Timeout(self.timeout_seconds, connect=min(10.0, self.timeout_seconds), pool=None),
-            verify=self.ssl,
-            trust_env=not self.endpoint.local,  # a proxy can't reach this machine's loopback
-            headers={"authorization": f"Bearer {self.endpoint.key}", "content-type": "application/json"},
-        )
 
 
 class _Run:
     """One run of a ChatEngine: its loop's workers, and the answers they leave for the caller."""
 
-    def __init__(self, engine: ChatEngine, requests: Iterable[Request], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, engine: ChatEngine, requests: Iterable[Request], answers: Handover) -> None:
         self.engine = engine
         self.requests = iter(requests)
-        self.loop = loop
-        self.arrived: list[tuple[Request, Answer]] = []
-        self.answers: deque[tuple[Request, Answer]] = deque()
+        self.answers = answers
+        self.loop = answers.loop
         self.gate = asyncio.Lock()
         away = not engine.endpoint.local
         self.pace = Pace(
@@ -187,37 +163,15 @@ class _Run:
         )
         self.head_start = HEAD_START[away]
         self.first: dict[str, float] = {}  #: model -> until when its first request goes alone
-        self.url = f"{engine.endpoint.base_url.rstrip('/')}/chat/completions"
         self.sending: set[asyncio.Task[Any] | None] = set()
-        self.last_success = loop.time()
+        self.last_success = self.loop.time()
         self.all_taken = False
         self.halted = False
-        self.closed = False
-
-    def next(self, main: asyncio.Task[None]) -> tuple[Request, Answer] | None:
-        """The next answer, or None at the end."""
-        while not main.done() and len(self.answers) < 2 * self.engine.concurrency:
-            self.loop.run_forever()
-            if self.answers or self.arrived:
-                break
-        self.hand_over()
-        return self.answers.popleft() if self.answers else None
-
-    def hand_over(self) -> None:
-        """Have kept what has arrived; only then may the caller see it."""
-        arrived, self.arrived = self.arrived, []
-        if arrived and self.engine.keep is not None:
-            self.engine.keep(arrived)
-        self.answers.extend(arrived)
-
-    def pause(self, *_: object) -> None:
-        """Give the thread back to the caller, as long as there is one that waits."""
-        if not self.closed:
-            self.loop.stop()
 
     async def work(self) -> None:
         """Keep the slots busy until the requests are used up, or until one of them meets what ends the run."""
-        async with self.engine.client() as client:
+        engine = self.engine
+        async with client_of(engine.endpoint, engine.ssl, engine.concurrency, engine.timeout_seconds) as client:
             workers: list[asyncio.Task[None]] = []
             try:
                 workers.extend(asyncio.create_task(self.worker(client)) for _ in range(self.engine.concurrency))
@@ -249,10 +203,7 @@ class _Run:
                     return
                 await self.turn(request.model)
                 sent = await self.pace(request)
-            answer = await self.answer(client, request, sent)
-            self.arrived.append((request, answer))  # to the list as it is now
-            if len(self.arrived) >= TOGETHER:
-                self.pause()
+            self.answers.put(request, await self.answer(client, request, sent))
 
     async def turn(self, model: str) -> None:
         """
@@ -278,40 +229,21 @@ class _Run:
             return failure
 
     async def tries(self, client: httpx2.AsyncClient, request: Request, sent: Sent) -> Completion:
-        """Ask until there is a completion; a 429, and a failure while the service is down, is no failed try."""
-        began, failures, timeouts = self.loop.time(), 0, 0
-        while True:
-            try:
-                return await self.ask(client, request, sent)
-            except FAILURES as error:
-                down = self.pace.breaker.is_open
-                failures += not (is_rate_limit(error) or down)
-                timeouts += is_timeout(error) and not down
-                seconds = self.wait(error, failures)
-                if (
-                    self.halted
-                    or not worth_a_retry(error)
-                    or failures >= self.most(error)
-                    or timeouts >= TIMEOUTS
-                    or self.loop.time() + seconds - began > LONGEST_STAY + self.engine.patience_seconds
-                ):
-                    raise
-                self.despair(error)
-                log.debug("%s; again in %.1f s", self.reason(error), seconds)
-            await asyncio.sleep(seconds)
-            sent = await self.pace(request)
-
-    def most(self, error: BaseException) -> int:
-        """Tries of one request."""
-        quick = not self.engine.answered and never_connected(error)
-        return min(QUICK_TRIES, self.engine.attempts) if quick else self.engine.attempts
-
-    def wait(self, error: BaseException, failures: int) -> float:
-        """Seconds until the next try, beside what holds back all: exponential, with jitter."""
-        if asked_wait(error) is not None or self.pace.breaker.is_open:
-            return 0.0
-        first = self.engine.backoff_seconds
-        return min(LONGEST_BACKOFF, first * 2.0 ** min(max(0, failures - 1), 10)) + random.uniform(0, first)  # noqa: S311
+        """Ask until there is a completion, or until it is enough."""
+        try:
+            return await self.ask(client, request, sent)
+        except FAILURES as error:
+            failed = error
+        patience = _Patience(self)
+        tries = AsyncRetrying(
+            retry=retry_if_exception(patience.counts), wait=patience.pause, stop=patience.is_over, reraise=True
+        )
+        async for attempt in tries:
+            with attempt:
+                if attempt.retry_state.attempt_number == 1:
+                    raise failed  # tenacity begins with the first failure: most requests never meet it
+                return await self.ask(client, request, await self.pace(request))
+        raise AssertionError("tenacity raises the last error")
 
     def despair(self, error: BaseException) -> None:
         """
@@ -327,8 +259,12 @@ class _Run:
         if breaker.is_hopeless(now) or refused_for_long:
             since = now - (self.last_success if refused_for_long else breaker.since)
             raise self.ends(error, f"out of order for {since:.0f} s: {self.reason(error)}")
-        if not engine.answered and breaker.is_open and never_connected(error):
+        if breaker.is_open and self.never_there(error):
             raise EngineError(f"{engine.endpoint.place}: {self.reason(error)}", hint=NOT_THERE)
+
+    def never_there(self, error: BaseException) -> bool:
+        """Whether not even a connection has come about in this run."""
+        return not self.engine.answered and never_connected(error)
 
     def ends(self, error: BaseException, fact: str) -> EngineError:
         """What ends the run: nothing passes for now."""
@@ -360,7 +296,7 @@ class _Run:
         self.sending.add(task)
         try:
             async with asyncio.timeout(engine.timeout_seconds):
-                response = await client.post(self.url, content=encoded(body))
+                response = await client.post("chat/completions", content=encoded(body))
             engine.answered = True
             if not response.is_success:
                 raise status_error(response)
@@ -411,7 +347,7 @@ class _Run:
         if refused := refusal(error, request.model, succeeded=engine.succeeded):
             back = f"; come back {later(error, engine.clock())}" if comes_back(error) else ""
             raise EngineRefused(f"{engine.endpoint.place}: {refused[0]} ({reason})", hint=refused[1] + back)
-        if not engine.answered and never_connected(error):
+        if self.never_there(error):
             raise EngineError(f"{engine.endpoint.place}: {reason}", hint=NOT_THERE)
         if (asked_wait(error) or 0.0) > LONGEST_WAIT:
             raise self.ends(error, reason)
@@ -421,22 +357,41 @@ class _Run:
         return self.engine.endpoint.scrubbed(in_words(error))
 
 
-class _Attentive(selectors.DefaultSelector):
-    """Notices when the loop would wait for the network though there are answers: then the caller may have its turn."""
+class _Patience:
+    """tenacity's `retry`, `wait` and `stop` for one request, in the order in which it asks them."""
 
-    run: _Run | None = None
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+        self.ends = run.loop.time() + LONGEST_STAY + run.engine.patience_seconds
+        self.failures = self.timeouts = 0
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout == 0 or self.run is None or not (self.run.answers or self.run.arrived):
-            return super().select(timeout)
-        events = super().select(0)
-        if not events:
-            self.run.pause()
-        return events
+    def counts(self, error: BaseException) -> bool:
+        """Whether an error is one of the service's; a 429, and one while the service is down, is no failed try."""
+        fails = not (is_rate_limit(error) or self.run.pace.breaker.is_open)
+        self.failures += fails
+        self.timeouts += fails and is_timeout(error)
+        return isinstance(error, FAILURES)
+
+    def pause(self, state: RetryCallState) -> float:
+        """Seconds until the next try, beside what holds back all: exponential, with jitter."""
+        if asked_wait(_error(state)) is not None or self.run.pace.breaker.is_open:
+            return 0.0
+        first = self.run.engine.backoff_seconds
+        return min(LONGEST_BACKOFF, first * 2.0 ** min(max(0, self.failures - 1), 10)) + random.uniform(0, first)  # noqa: S311
+
+    def is_over(self, state: RetryCallState) -> bool:
+        """Whether the last error was this request's last; raises what ends the whole run."""
+        error, run = _error(state), self.run
+        most = min(QUICK_TRIES, run.engine.attempts) if run.never_there(error) else run.engine.attempts
+        over = run.halted or not worth_a_retry(error) or self.failures >= most or self.timeouts >= TIMEOUTS
+        if over or run.loop.time() + state.upcoming_sleep > self.ends:
+            return True
+        run.despair(error)
+        log.debug("%s; again in %.1f s", run.reason(error), state.upcoming_sleep)
+        return False
 
 
-def _trusted(place: Endpoint) -> ssl.SSLContext:
-    """Whom to trust; nobody where no TLS is meant, since reading the certificates takes 70 ms."""
-    if place.local and place.base_url.startswith("http:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx2.create_ssl_context(trust_env=not place.local)
+def _error(state: RetryCallState) -> BaseException:
+    error = state.outcome.exception() if state.outcome else None
+    assert error is not None  # it is asked after failures only
+    return error

@@ -4,7 +4,6 @@ Reads the errors of openai and aiohttp. Decides nothing about a run, and never q
 """
 
 import email.utils
-import json
 from datetime import datetime, timedelta
 
 import aiohttp
@@ -26,17 +25,6 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ServerTimeoutError, "no connection in time"),
     (aiohttp.ClientConnectionError, "the connection was dropped"),
 )
-
-
-def status_error(response: httpx2.Response) -> openai.APIStatusError:
-    """An answer that is no 200, with what its body says of the reason."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        body = response.content[:2000].decode("utf-8", "replace")
-    said = body.get("error", body) if isinstance(body, dict) else body
-    text = str(said)[:2000] if body else response.reason_phrase
-    return openai.APIStatusError(text, response=response, body=said)
 
 
 def asked_wait(error: BaseException | None) -> float | None:

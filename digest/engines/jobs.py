@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..errors import ConfigError, StorageError
+from ..store import NO_ROOM
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class Jobs:
                 os.fsync(file.fileno())
             draft.replace(path)
         except OSError as error:
-            kind = StorageError if error.errno in (28, 122) else ConfigError  # ENOSPC, EDQUOT
+            kind = StorageError if error.errno in NO_ROOM else ConfigError
             raise kind(f"{path}: {error.strerror}", hint="make room, or choose another folder: --cache") from error
         return job
 

@@ -83,6 +83,8 @@ class Pace:
         self.counts_tokens |= "x-ratelimit-limit-tokens" in headers
         self.hold(asked)
         self.gap = self.first_gap
+        if self.last <= sent.at:
+            self.last = 0.0  # it took no place: the next need not keep its distance
         if not explained:
             self.throttle.refused(sent, asked, now, exact=exact)
         sent.refused = True

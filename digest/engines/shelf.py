@@ -21,6 +21,7 @@ from diskcache.core import MODE_RAW
 from ..errors import ConfigError, DigestError, RecordError, StorageError
 from ..models import Completion
 from ..plaintext import one_line
+from ..store import NO_ROOM
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ def trouble(folder: Path | str, error: BaseException) -> DigestError:
     while first.__context__ is not None:
         first = first.__context__  # a failed ROLLBACK hides what it was for
     text = str(first) or type(first).__name__
-    if isinstance(first, OSError) and first.errno not in (28, 122):  # ENOSPC, EDQUOT
+    if isinstance(first, OSError) and first.errno not in NO_ROOM:
         return ConfigError(f"{folder}: {first.strerror or text}", hint="choose another folder: --cache")
     if "readonly" in text or "unable to open" in text:
         return ConfigError(f"{folder}: can't be written: {text}", hint="choose another folder: --cache")

@@ -29,9 +29,15 @@ class Api:
         self.batches: dict[str, dict[str, Any]] = {}
         self.state = "completed"
         self.failing: dict[str, int] = {}  #: path prefix -> status
+        self.counts: dict[str, int] | None = None
+        self.instead: dict[str, Response] = {}  #: method and path -> answer
         self.answer: Callable[[dict[str, Any]], Any] = lambda line: good(line["custom_id"])
         self.url = server.url_for("/v1")
-        server.expect_request(re.compile("^/v1/")).respond_with_handler(self.handle)
+        server.expect_request(re.compile("^/v1/")).respond_with_handler(self.answered)
+
+    def answered(self, asked: Asked) -> Response:
+        odd = self.instead.get(f"{asked.method} {asked.path}")
+        return Response(odd.get_data(), content_type=odd.content_type) if odd else self.handle(asked)
 
     def handle(self, asked: Asked) -> Response:
         path = asked.path.removeprefix("/v1")
@@ -58,7 +64,7 @@ class Api:
         batch = self.batches.get(path.split("/")[2])
         if batch is None:
             return said({"error": {"message": "no such batch"}}, 404)
-        batch["status"] = self.state
+        batch |= {"status": self.state, "request_counts": self.counts}
         if self.state == "failed":
             batch["errors"] = {"data": [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}]}
         if self.state in ("completed", "expired") and "output_file_id" not in batch:
@@ -314,3 +320,64 @@ def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
 
     assert jobs.of("here") == [job]
     assert jobs.of("elsewhere") == []
+
+
+HTML = Response("<html>Please log in</html>", content_type="text/html")
+ODD: tuple[Any, ...] = (None, [], 5, {}, {"data": None}, {"id": None})
+NO_BATCH_API = (HTML, *map(said, ODD))
+
+
+@pytest.mark.parametrize("answer", NO_BATCH_API, ids=lambda answer: answer.get_data(as_text=True)[:12])
+@pytest.mark.parametrize("path", ["GET /v1/batches", "POST /v1/files", "POST /v1/batches", "GET /v1/batches/batch-0"])
+def test_what_no_batch_api_says_is_told(api: Api, tmp_path: Path, answer: Response, path: str) -> None:
+    """A web page with status 200, or JSON of another kind, is no crash; nothing is forgotten."""
+    api.instead[path] = Response(answer.get_data(), content_type=answer.content_type)
+
+    with pytest.raises(EngineError, match=r"not a JSON answer|none of a Batch API"):
+        list(engine(api, tmp_path).run(asked()))
+
+    api.instead.clear()
+    assert len(answered(engine(api, tmp_path), asked())) == 3
+    assert len(api.batches) == 1 or path == "POST /v1/batches"
+
+
+def test_batches_of_others_are_passed_over(api: Api, tmp_path: Path) -> None:
+    """Whatever else stands in the service's list, ours is found in it and not handed in again."""
+    list(engine(api, tmp_path).run(asked()))
+    odd: list[Any] = [
+        None,
+        5,
+        {"id": None},
+        {"id": "b", "status": 5},
+        {"id": "b", "status": "x", "metadata": ["digest"]},
+    ]
+    ours = list(api.batches.values())
+    api.instead["GET /v1/batches"] = said({"data": [*odd, *ours]})
+
+    assert len(answered(engine(api, tmp_path / "other"), asked())) == 3
+    assert len(api.batches) == 1
+
+
+def test_odd_counts_and_reasons_are_left_out(api: Api, tmp_path: Path) -> None:
+    """What a batch says beside its state may be anything."""
+    for odd in ({"request_counts": "many"}, {"errors": "no"}, {"errors": {"data": [None, "no"]}}):
+        api.instead["GET /v1/batches/batch-0"] = said({"id": "batch-0", "status": "failed", **odd})
+        with pytest.raises(EngineError, match="was refused: no reason given"):
+            list(engine(api, tmp_path).run(asked()))
+        api.batches.clear()
+
+
+@pytest.mark.parametrize("page", ["<html>\nPlease log in\n</html>", ""])
+def test_an_output_that_is_none_costs_no_answers(api: Api, tmp_path: Path, page: str) -> None:
+    """What the batch answered is paid for: it is fetched by a later run, and asked nowhere else."""
+    otherwise = Otherwise()
+    api.counts = {"completed": 3, "failed": 0, "total": 3}
+    api.instead["GET /v1/files/out/content"] = Response(page, content_type="text/html")
+    with pytest.raises(EngineError, match="not the output of a batch"):
+        list(engine(api, tmp_path, otherwise).run(asked()))
+
+    api.instead.clear()
+
+    assert len(answered(engine(api, tmp_path, otherwise), asked())) == 3
+    assert len(api.batches) == 1
+    assert not otherwise.asked

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from pathlib import Path
+from threading import Event, Timer
 from typing import Any
 
 import pytest
@@ -12,8 +14,9 @@ from fakes import FakeEngine, completion
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.engines.budgeted import LONGEST_REPLY, SCHEMA_TOKENS, BudgetedEngine, Counts, Limit, Meter, limits
-from digest.engines.cached import CachedEngine, open_cache
+from digest.engines.budgeted import LONGEST_REPLY, SCHEMA_TOKENS, TURN, BudgetedEngine, Limit, Meter, limits
+from digest.engines.cached import CachedEngine, Spent, open_cache
+from digest.engines.claims import Claims
 from digest.errors import BudgetReached, EngineError, EngineRefused
 from digest.models import Answer, Completion, Request
 from digest.money import Price, Prices
@@ -226,23 +229,11 @@ def test_after_the_budget_what_is_on_disk_is_handed_out(tmp_path: Any) -> None:
 # ---- limits ----------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Counted:
-    """What the replies of a model came to."""
-
-    replies: int = 1
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    cost: Mapping[str, float] = field(default_factory=dict)
-    unpriced: int = 0
-
-
 NOW = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
 
 
 def limited(
-    ledger: Mapping[date, Mapping[str, Counts]], meter: Meter | None = None, now: datetime = NOW, **budget: Any
+    ledger: Mapping[date, Mapping[str, Spent]], meter: Meter | None = None, now: datetime = NOW, **budget: Any
 ) -> Limit:
     (found,) = limits(
         **budget,
@@ -256,8 +247,8 @@ def limited(
 
 def test_a_day_counts_all_runs_since_midnight() -> None:
     """UTC; all models, in the price's currency alone."""
-    today = {"a": Counted(cost={"USD": 0.5}), "b": Counted(cost={"USD": 0.25, "CNY": 9.0})}
-    ledger = {date(2026, 11, 22): today, date(2026, 11, 21): {"a": Counted(cost={"USD": 7.0})}}
+    today = {"a": Spent(cost={"USD": 0.5}), "b": Spent(cost={"USD": 0.25, "CNY": 9.0})}
+    ledger = {date(2026, 11, 22): today, date(2026, 11, 21): {"a": Spent(cost={"USD": 7.0})}}
 
     limit = limited(ledger, per_day=1.0)
 
@@ -269,7 +260,7 @@ def test_a_day_counts_all_runs_since_midnight() -> None:
 def test_a_month_counts_its_days() -> None:
     """From its first on; the next month has a budget of its own."""
     days = [date(2026, 10, 31), date(2026, 11, 1), date(2026, 11, 21), date(2026, 11, 22)]
-    ledger = {day: {"a": Counted(cost={"USD": 2.0**n})} for n, day in enumerate(days)}
+    ledger = {day: {"a": Spent(cost={"USD": 2.0**n})} for n, day in enumerate(days)}
 
     limit = limited(ledger, per_month=1.0)
 
@@ -283,7 +274,7 @@ def test_the_earlier_days_of_a_month_are_read_once() -> None:
     """Every request asks for the sum; only today can have changed."""
     read: Counter[date] = Counter()
 
-    def spent(day: date) -> Mapping[str, Counts]:
+    def spent(day: date) -> Mapping[str, Spent]:
         read[day] += 1
         return {}
 
@@ -298,7 +289,7 @@ def test_the_earlier_days_of_a_month_are_read_once() -> None:
 
 def test_tokens_of_a_day() -> None:
     """Of prompts and replies; a service that counts none is taken to have used many."""
-    today = {"a": Counted(prompt_tokens=700, completion_tokens=300), "b": Counted(replies=2)}
+    today = {"a": Spent(prompt_tokens=700, completion_tokens=300), "b": Spent(replies=2)}
     limit = limited({date(2026, 11, 22): today}, tokens_per_day=5000)
 
     assert limit.spent() == 1000 + 2 * 5600
@@ -308,9 +299,9 @@ def test_tokens_of_a_day() -> None:
 def test_replies_of_an_unknown_price_are_taken_to_cost_as_much_as_the_others() -> None:
     """By their tokens, if any are told; echoes cost nothing."""
     today = {
-        "alias": Counted(replies=4, prompt_tokens=800, completion_tokens=200, cost={"USD": 0.5}, unpriced=1),
-        "untold": Counted(replies=2, unpriced=2),
-        "echo": Counted(replies=9, unpriced=9),
+        "alias": Spent(replies=4, prompt_tokens=800, completion_tokens=200, cost={"USD": 0.5}, unpriced=1),
+        "untold": Spent(replies=2, unpriced=2),
+        "echo": Spent(replies=9, unpriced=9),
     }
     limit = limited({date(2026, 11, 22): today}, per_day=1.0)
 
@@ -346,3 +337,24 @@ def test_a_meter_counts_to_the_last_digit(tokens: list[int]) -> None:
 
     assert all(before <= after for before, after in pairwise(sums))
     assert sums[-1] == pytest.approx(sum(tokens) / 1e6)
+
+
+def test_two_runs_with_one_budget_take_turns(tmp_path: Path) -> None:
+    """What another run has in flight is in no ledger yet: a run asks nothing before the other's turn is over."""
+    wide, asking, over = Wide(4), Event(), Event()
+
+    def other() -> None:
+        with Claims(tmp_path) as claims:
+            assert claims.take(TURN)
+            asking.set()
+            over.wait(10)
+            assert wide.sent == 0
+
+    with ThreadPoolExecutor() as pool, Claims(tmp_path) as claims:
+        run = pool.submit(other)
+        asking.wait(10)
+        engine = BudgetedEngine(wide, Meter(), PRICES, [budget(1.0, lambda: 0.0)], claims)
+        Timer(0.3, over.set).start()
+        assert answers(engine, 3)[0] == ["1", "2", "3"]
+        run.result()
+        assert pool.submit(claims.take, TURN).result()  # and is over again

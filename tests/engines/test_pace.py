@@ -209,6 +209,7 @@ def simulated(
         for when, sent, asked in [one for one in heard if one[0] <= now]:
             throttle.refused(sent, asked, when, exact=exact)
             not_before = max(not_before, when + asked)
+            last = 0.0 if last <= sent.at else last
             refusals += 1
         heard = [one for one in heard if one[0] > now]
         landing = [when for when in landing if when > now]
@@ -231,7 +232,7 @@ def test_a_rate_is_found_and_used() -> None:
     seconds, refusals, _ = simulated(Bucket(10), 530)
 
     assert seconds < 53 / 0.95
-    assert refusals <= 18
+    assert refusals <= 25
 
 
 def test_a_rate_with_a_burst_is_found_when_the_burst_is_over() -> None:

@@ -73,7 +73,7 @@ def test_doubtful_words_are_underlined_with_their_reason(look: Look) -> None:
     assert '<ins title="原文没有这个名称，最接近的是 GatedNet">GateNet</ins>' in page
     assert '<ins title="标题和摘要里没有这个数">4.1%</ins>，参数只有 24.1% 。' in page
     assert (
-        "⚠️ Not checked out: 结果：4.1%：标题和摘要里没有这个数; 方法：GateNet：原文没有这个名称，最接近的是 GatedNet"
+        "⚠️ Not checked out: 结果 4.1%：标题和摘要里没有这个数; 方法 GateNet：原文没有这个名称，最接近的是 GatedNet"
         in lines
     )
     assert "（由 fake-2 写成 · 经一次修正 · 重新生成过）" in lines

@@ -354,7 +354,7 @@ def test_problems_with_a_mark_are_told_in_the_language_of_the_page_and_others_as
     text = " ".join(Seen(day(look, edition(doubtful(problems=lines)))).text.split())
     page = day(look, edition(doubtful(problems=lines)))
 
-    assert "请对照原文：结果：4.1%：标题和摘要里没有这个数method: too long" in text
+    assert "请对照原文：结果 4.1%：标题和摘要里没有这个数method: too long" in text
     assert '<li lang="en">method: too long</li>' in page
     assert str(FIGURE) not in page
 

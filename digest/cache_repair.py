@@ -1,6 +1,6 @@
 """The mending of what is kept: nothing is thrown away, what is damaged goes aside, and the price is told.
 
-Changes the database and the files beside it, as upkeep.py finds them. It opens no pickle and asks for no reply.
+Changes the database and the files beside it, as cache_check.py finds them. It opens no pickle and asks for no reply.
 """
 
 import base64
@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from . import kept, upkeep
+from . import cache_check, cache_rows
 from .engines import shelf
 from .engines.claims import Claims
 from .errors import BusyError, RecordError
@@ -30,7 +30,7 @@ class Repair:
     costs: int | None  #: requests, at most, that may be sent again
 
 
-def repair(folder: Path, now: datetime, watch: kept.Watch) -> Repair:
+def repair(folder: Path, now: datetime, watch: cache_rows.Watch) -> Repair:
     """
     Put damaged and foreign rows into a file beside the database, and set right what else `verify` names.
 
@@ -42,14 +42,14 @@ def repair(folder: Path, now: datetime, watch: kept.Watch) -> Repair:
     """
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
     try:
-        found = upkeep.verify(folder, watch)
+        found = cache_check.verify(folder, watch)
     except RecordError as error:
-        found = upkeep.Findings(integrity=[str(error)])
+        found = cache_check.Findings(integrity=[str(error)])
     done = (_rebuilt if found.integrity else _cleaned)(folder, stamp, watch)
     return replace(done, aside=(*done.aside, *_orphans_aside(folder, stamp, found.orphans)))
 
 
-def _cleaned(folder: Path, stamp: str, watch: kept.Watch) -> Repair:
+def _cleaned(folder: Path, stamp: str, watch: cache_rows.Watch) -> Repair:
     aside = folder / f"damaged-{stamp}.jsonl"
     cache: Any = shelf.open_cache(folder)  # which sets the settings
     removed = costs = 0
@@ -69,31 +69,31 @@ def _cleaned(folder: Path, stamp: str, watch: kept.Watch) -> Repair:
     return Repair((aside,) if removed else (), removed, costs)
 
 
-def _faulty(folder: Path, watch: kept.Watch) -> Iterator[tuple[list[int], list[str], int]]:
+def _faulty(folder: Path, watch: cache_rows.Watch) -> Iterator[tuple[list[int], list[str], int]]:
     """Yield the rows to go aside, some together: their numbers, their lines, how many may cost a request."""
-    with kept.opened(folder) as database:
-        some: list[kept.Row] = []
-        rows_in_all = kept.total(database)
-        for number, row in enumerate(kept.rows(database)):
-            if number % kept.PAGE == 0:
+    with cache_rows.opened(folder) as database:
+        some: list[cache_rows.Row] = []
+        rows_in_all = cache_rows.total(database)
+        for number, row in enumerate(cache_rows.rows(database)):
+            if number % cache_rows.PAGE == 0:
                 watch("setting aside", number, rows_in_all)
-            if upkeep.fault_of(row) is not None:
+            if cache_check.fault_of(row) is not None:
                 some.append(row)
-            if len(some) == kept.PAGE:
+            if len(some) == cache_rows.PAGE:
                 yield _as_aside(some)
                 some = []
         if some:
             yield _as_aside(some)
 
 
-def _as_aside(rows: list[kept.Row]) -> tuple[list[int], list[str], int]:
-    requests = sum(map(upkeep.has_request, rows))
+def _as_aside(rows: list[cache_rows.Row]) -> tuple[list[int], list[str], int]:
+    requests = sum(map(cache_check.has_request, rows))
     return [row.rowid for row in rows], [_line(row) for row in rows], requests
 
 
-def _line(row: kept.Row) -> str:
+def _line(row: cache_rows.Row) -> str:
     """A row as it was, as JSON; bytes in base64."""
-    fault = upkeep.fault_of(row)
+    fault = cache_check.fault_of(row)
     values = {name: _plain(getattr(row, name)) for name in ("rowid", "key", "raw", "mode", "filename", "value")}
     return json.dumps({"reason": fault.reason if fault else "", **values})
 
@@ -115,13 +115,13 @@ def _append(path: Path, lines: list[str]) -> None:
 def _drop_foreign(cache: Any) -> None:
     """Take out what could change rows as we write them."""
     with cache.transact():
-        for name in upkeep.foreign_objects(cache._con):
+        for name in cache_check.foreign_objects(cache._con):
             kind, _, title = name.partition(":")
             quoted = title.replace('"', '""')
             cache._con.execute(f'DROP {kind} "{quoted}"')
 
 
-def _rebuilt(folder: Path, stamp: str, watch: kept.Watch) -> Repair:
+def _rebuilt(folder: Path, stamp: str, watch: cache_rows.Watch) -> Repair:
     """A new file of what can be read of a damaged one, row by row; it takes the old one's place when it is whole."""
     with guarded(folder), Claims(folder) as claims:
         if not claims.alone():
@@ -137,22 +137,22 @@ def _rebuilt(folder: Path, stamp: str, watch: kept.Watch) -> Repair:
     return Repair(tuple(aside), lost, lost)
 
 
-def _save_rows(damaged: Path, fresh: Path, watch: kept.Watch) -> int | None:
+def _save_rows(damaged: Path, fresh: Path, watch: cache_rows.Watch) -> int | None:
     """Put what can be read of a file into a new cache; how many rows are lost, None where that can't be known."""
     cache: Any = shelf.open_cache(fresh)
     lost = 0
     try:
-        with closing(kept.connected(damaged)) as database:
+        with closing(cache_rows.connected(damaged)) as database:
             numbers = sorted(_row_numbers(database))
             for nth, number in enumerate(numbers):
-                if nth % kept.PAGE == 0:
+                if nth % cache_rows.PAGE == 0:
                     watch("saving replies", nth, len(numbers))
                 row = _row(database, number)
-                if row is None or upkeep.fault_of(row) is not None:
+                if row is None or cache_check.fault_of(row) is not None:
                     lost += 1
                 else:
                     with cache.transact():
-                        shelf.put(cache, [(row.key, kept.value_in(row))])
+                        shelf.put(cache, [(row.key, cache_rows.value_in(row))])
     except sqlite3.DatabaseError:  # not even its tables can be found
         return None
     finally:
@@ -169,12 +169,12 @@ def _row_numbers(database: sqlite3.Connection) -> set[int]:
     return numbers
 
 
-def _row(database: sqlite3.Connection, number: int) -> kept.Row | None:
+def _row(database: sqlite3.Connection, number: int) -> cache_rows.Row | None:
     try:
-        found = database.execute(kept.ONE, (number,)).fetchone()
+        found = database.execute(cache_rows.ONE, (number,)).fetchone()
     except sqlite3.DatabaseError:
         return None
-    return found and kept.Row(*found)
+    return found and cache_rows.Row(*found)
 
 
 def _orphans_aside(folder: Path, stamp: str, names: list[str]) -> tuple[Path, ...]:

@@ -12,15 +12,16 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from errno import EDQUOT, EFBIG, ENOSPC
+from errno import EFBIG
 from pathlib import Path
 from typing import IO, Any, cast
 
-from . import kept
+from . import cache_rows
 from .engines import shelf
 from .errors import ConfigError, RecordError, StorageError
 from .models import Completion
 from .plaintext import has_control, one_line
+from .store import NO_ROOM
 
 BATCH = 1000  #: lines that come in together, or not at all
 ZIPPED = b"\x1f\x8b"
@@ -34,7 +35,7 @@ class Exported:
     unreadable: int = 0  #: rows that were left
 
 
-def export(folder: Path, file: str, watch: kept.Watch) -> Exported:
+def export(folder: Path, file: str, watch: cache_rows.Watch) -> Exported:
     """
     Write every reply as a line of JSON, in the order they came; zipped where the name ends in .gz.
 
@@ -47,8 +48,8 @@ def export(folder: Path, file: str, watch: kept.Watch) -> Exported:
         ConfigError, StorageError: the file can't be written.
     """
     done = Exported()
-    with kept.opened(folder) as database, _written(file) as out:
-        for key, reply in kept.replies(database, watch, done):
+    with cache_rows.opened(folder) as database, _written(file) as out:
+        for key, reply in cache_rows.replies(database, watch, done):
             line = {"key": key, **shelf.as_record(reply)}
             out.write(json.dumps(line, ensure_ascii=False).encode("utf-8") + b"\n")
             done.replies += 1
@@ -96,11 +97,11 @@ class Imported:
     def refuse(self, line: int, why: str) -> None:
         """With one line more that is none."""
         self.refused += 1
-        if len(self.reasons) < kept.MOST_NAMED:
+        if len(self.reasons) < cache_rows.MOST_NAMED:
             self.reasons.append((line, why))
 
 
-def import_(folder: Path, file: str, watch: kept.Watch, *, replace: bool = False) -> Imported:
+def import_(folder: Path, file: str, watch: cache_rows.Watch, *, replace: bool = False) -> Imported:
     """
     Take over the replies in a file that `export` wrote, plain or zipped; a line that is none is refused by itself.
 
@@ -156,7 +157,7 @@ def _file_errors(file: str) -> Iterator[None]:
         yield
     except OSError as error:
         text = f"{file}: {error.strerror or error}"
-        if error.errno in (ENOSPC, EDQUOT, EFBIG):
+        if error.errno in (*NO_ROOM, EFBIG):
             raise StorageError(text, hint="make room, or choose another place") from error
         raise ConfigError(text, hint="choose another file") from error
 
@@ -173,7 +174,7 @@ def _lines(source: IO[bytes], done: Imported) -> Iterator[tuple[str, Completion]
             try:
                 yield _entry(line)
             except shelf.DAMAGED as error:
-                done.refuse(number, kept.reason(error))
+                done.refuse(number, cache_rows.reason(error))
 
 
 def _entry(line: bytes) -> tuple[str, Completion]:
@@ -182,7 +183,7 @@ def _entry(line: bytes) -> tuple[str, Completion]:
     if not isinstance(record, dict):
         raise ValueError("no JSON object")  # noqa: TRY004
     key = record.pop("key")
-    if type(key) is not str or not kept.KEY.fullmatch(key):
+    if type(key) is not str or not cache_rows.KEY.fullmatch(key):
         raise ValueError("key: no SHA-256 in lower case")
     reply = shelf.from_record(record)
     if unknown := record.keys() - shelf.as_record(reply).keys():

@@ -1,6 +1,6 @@
 """Whether all that is kept can be relied on: every row, the file, its settings, the files beside it.
 
-Names what is wrong and why, and changes nothing; the mending is in mending.py. It opens no pickle.
+Names what is wrong and why, and changes nothing; the mending is in cache_repair.py. It opens no pickle.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from . import kept
+from . import cache_rows
 from .engines import shelf
 from .plaintext import one_line
 from .store import guarded
@@ -50,7 +50,7 @@ class Findings:
         return not (self.integrity or self.settings or self.objects or self.orphans or self.damaged or self.foreign)
 
 
-def verify(folder: Path, watch: kept.Watch) -> Findings:
+def verify(folder: Path, watch: cache_rows.Watch) -> Findings:
     """
     Look at every row, at the file as SQLite sees it, at its settings and at the files beside it; change nothing.
 
@@ -59,7 +59,7 @@ def verify(folder: Path, watch: kept.Watch) -> Findings:
         RecordError: the file is no database, or its tables can't be found.
     """
     found = Findings()
-    with kept.opened(folder) as database:
+    with cache_rows.opened(folder) as database:
         watch("checking the file", 0, 0)
         found.integrity = _integrity(database)
         found.objects = foreign_objects(database)
@@ -98,40 +98,40 @@ def _settings(database: sqlite3.Connection) -> list[str]:
     ]
 
 
-def _look_at_rows(database: sqlite3.Connection, found: Findings, watch: kept.Watch) -> None:
-    rows_in_all = kept.total(database)
-    for number, row in enumerate(kept.rows(database)):
-        if number % kept.PAGE == 0:
+def _look_at_rows(database: sqlite3.Connection, found: Findings, watch: cache_rows.Watch) -> None:
+    rows_in_all = cache_rows.total(database)
+    for number, row in enumerate(cache_rows.rows(database)):
+        if number % cache_rows.PAGE == 0:
             watch("checking replies", number, rows_in_all)
         if (fault := fault_of(row)) is not None:
             found.damaged += has_request(row)
             found.foreign += not has_request(row)
-            if len(found.faults) < kept.MOST_NAMED:
+            if len(found.faults) < cache_rows.MOST_NAMED:
                 found.faults.append(fault)
-        elif kept.is_spending(row):
+        elif cache_rows.is_spending(row):
             found.days += 1
         else:
             found.replies += 1
     counted = database.execute("SELECT value FROM Settings WHERE key = 'count'").fetchone()
-    actual = kept.total(database)
+    actual = cache_rows.total(database)
     if counted is not None and counted[0] != actual and not found.integrity:
         found.settings.append(f"count is {one_line(str(counted[0]))[:40]}, should be {actual}")
 
 
-def fault_of(row: kept.Row) -> Fault | None:
+def fault_of(row: cache_rows.Row) -> Fault | None:
     """What is wrong with a row, or None."""
     try:
-        if kept.is_spending(row):
-            shelf.from_spent_record(kept.value_in(row))
+        if cache_rows.is_spending(row):
+            shelf.from_spent_record(cache_rows.value_in(row))
             datetime.strptime(row.key, f"{shelf.SPENT}%Y-%m-%d")  # noqa: DTZ007
         else:
-            kept.reply_in(row)
+            cache_rows.reply_in(row)
     except shelf.DAMAGED as error:
         key = row.key if type(row.key) is str else type(row.key).__name__
-        return Fault(row.rowid, one_line(key)[:80], kept.reason(error))
+        return Fault(row.rowid, one_line(key)[:80], cache_rows.reason(error))
     return None
 
 
-def has_request(row: kept.Row) -> bool:
+def has_request(row: cache_rows.Row) -> bool:
     """Whether a row has the key of a request, so that without it the request may be sent again."""
-    return type(row.key) is str and kept.KEY.fullmatch(row.key) is not None
+    return type(row.key) is str and cache_rows.KEY.fullmatch(row.key) is not None

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from fakes import FakeEngine, completion, edition, entry
 
-from digest import places
+from digest import sites
 from digest.cli import main
 from digest.config import Config
 from digest.errors import ConfigError
@@ -172,15 +172,15 @@ def test_the_sample_day_may_be_had_in_another_language(digest: Run) -> None:
     """It is nobody's record."""
     assert digest("run", "--sample", "--engine", "echo").exit_code == 0
     assert digest("run", "--sample", "--engine", "fakes:opened", "--language", "ja").exit_code == 0
-    assert places.held(Store(Path("site"))) is None
+    assert sites.held(Store(Path("site"))) is None
 
 
 def test_a_blank_parts_the_languages_of_the_variable(digest: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """DIGEST_LANGUAGE is what a container is given."""
     monkeypatch.setenv("DIGEST_LANGUAGE", "zh-CN ja")
     assert digest(*RUN).exit_code == 0
-    assert places.held(Store(Path("site"))) == "zh-Hans"
-    assert places.held(Store(Path("site/ja"))) == "ja"
+    assert sites.held(Store(Path("site"))) == "zh-Hans"
+    assert sites.held(Store(Path("site/ja"))) == "ja"
 
 
 def test_a_dry_run_counts_every_language(digest: Run) -> None:
@@ -192,11 +192,11 @@ def test_a_dry_run_counts_every_language(digest: Run) -> None:
 def test_the_language_that_is_held_is_that_of_the_newest_edition(tmp_path: Path) -> None:
     """Told by its first lines; none where there is none, or where it can't be told."""
     store = Store(tmp_path)
-    assert places.held(store) is None
+    assert sites.held(store) is None
     store.save(edition(entry(), language="ko", keywords=('"language": "de"',)))
-    assert places.held(store) == "ko"
+    assert sites.held(store) == "ko"
     store.path(DAY).write_text("{}", encoding="utf-8")
-    assert places.held(store) is None
+    assert sites.held(store) is None
 
 
 def test_the_second_language_is_found_where_only_it_is_named(tmp_path: Path) -> None:
@@ -204,8 +204,8 @@ def test_the_second_language_is_found_where_only_it_is_named(tmp_path: Path) -> 
     config = Config(language=("ja",), output=tmp_path)
     saved(str(tmp_path), "zh-Hans")
     with pytest.raises(ConfigError, match="holds editions in zh-Hans, not in ja"):
-        places.each(config)
+        sites.each(config)
     saved(str(tmp_path / "ja"), "ja")
 
-    (one,) = places.each(config)
+    (one,) = sites.each(config)
     assert (one.output, one.language) == (tmp_path / "ja", "ja")

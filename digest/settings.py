@@ -1,0 +1,186 @@
+"""The tables of digest.toml, one class each, and the kinds of values that stand in them; each is checked by itself.
+
+Pure but for the table of services that come with the program. What all of them come to is for config.py.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+
+from . import services
+from .engines import ENGINES
+from .identifiers import canonical_category
+from .keywords import parse
+from .languages import canonical_language
+from .plaintext import one_line
+from .words import words
+
+API = "https://export.arxiv.org/api/query"
+OAI = "https://oaipmh.arxiv.org/oai"
+
+
+def _address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("an address begins with http:// or https://")
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise ValueError("a name or password does not belong into an address")
+    return url.rstrip("/")
+
+
+def _engine(name: str) -> str:
+    if name not in ENGINES and ":" not in name:
+        raise ValueError(f'no engine is called {name!r}; one of {", ".join(sorted(ENGINES))}, or "module:attribute"')
+    return name
+
+
+def _folder(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path holds no NUL")
+    return path
+
+
+def _keyword(text: str) -> str:
+    text = one_line(text)
+    parse(text)  # says what is wrong, and where
+    return text
+
+
+def _author(name: str) -> str:
+    if len("".join(words(name).split())) < 2:
+        raise ValueError('an author is a name such as "Ada Lovelace" or "A. Lovelace"')
+    return one_line(name)
+
+
+def _service(name: str) -> str:
+    if name not in services.services():
+        raise ValueError(f"no service is called {name!r}; one of {', '.join(sorted(services.services()))}")
+    return name
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _each_once(tags: tuple[str, ...]) -> tuple[str, ...]:
+    if not tags:
+        raise ValueError("at least one language is needed")
+    return tuple(dict.fromkeys(tags))
+
+
+Folder = Annotated[Path, AfterValidator(_folder)]
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False, le=1e9)]
+Category = Annotated[str, AfterValidator(canonical_category)]
+Address = Annotated[str, AfterValidator(_address)]
+Title = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\w")]
+Keyword = Annotated[str, Field(max_length=500), AfterValidator(_keyword)]
+Author = Annotated[str, Field(max_length=200), AfterValidator(_author)]
+Yes = Annotated[bool, Strict()]
+Tag = Annotated[str, AfterValidator(canonical_language)]
+Languages = Annotated[tuple[Tag, ...], BeforeValidator(_listed), AfterValidator(_each_once)]
+
+
+class Part(BaseModel):
+    """A table of digest.toml: frozen, unknown keys refused, inputs never shown (one may be a secret)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Arxiv(Part):
+    """`[arxiv]`: how its interfaces are asked."""
+
+    delay_seconds: Annotated[Number, Field(ge=0, le=3600)] = 3.0  #: between the starts of two requests
+    page_size: Annotated[Whole, Field(ge=1, le=2000)] = 200
+    timeout_seconds: Annotated[Number, Field(gt=0)] = 60.0
+    holidays: tuple[date, ...] = ()  #: beside arXiv's published list
+    api: Address = API
+    rss: Address = "https://rss.arxiv.org"
+    oai: Address | None = None  #: none: arXiv's own, unless something stands in for its search
+
+
+class Price(Part):
+    """`price` in `[engine]`, and a table of `[prices]`: money for a million tokens, in any one currency."""
+
+    input: Annotated[Number, Field(ge=0)]
+    output: Annotated[Number, Field(ge=0)]
+    cached: Annotated[Number, Field(ge=0)] | None = None  #: of the input tokens that the service had cached; as input
+    currency: Annotated[str, Field(min_length=1, max_length=20)] = "USD"
+
+
+class Budget(Part):
+    """`[budget]`: what may be spent; what would exceed it is not asked."""
+
+    per_run: Annotated[Number, Field(ge=0)] | None = None  #: money, in the price's currency
+    per_day: Annotated[Number, Field(ge=0)] | None = None  #: money, UTC
+    per_month: Annotated[Number, Field(ge=0)] | None = None  #: money, UTC
+    tokens_per_day: Annotated[Whole, Field(ge=0)] | None = None  #: of prompts and replies, UTC
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it needs a price."""
+        return (self.per_run, self.per_day, self.per_month) != (None, None, None)
+
+
+class Backend(Part):
+    """What `[engine]` and `[engine.fallback]` have in common: where a model is, and what it takes."""
+
+    base_url: Address | None = None  #: none: OpenAI's own
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "OPENAI_API_KEY"
+    concurrency: Annotated[Whole, Field(ge=1, le=4096)] = 16
+    requests_per_minute: Annotated[Number, Field(gt=0)] | None = None
+    tokens_per_minute: Annotated[Number, Field(gt=0)] | None = None
+    timeout_seconds: Annotated[Number, Field(gt=0)] = 120.0
+    price: Price | None = None
+
+
+class FallbackSettings(Backend):
+    """`[engine.fallback]`: what is asked where the first service fails."""
+
+    model: Annotated[str, Field(min_length=1)]
+
+
+class EngineSettings(Backend):
+    """`[engine]`: what writes the cards."""
+
+    name: Annotated[str, AfterValidator(_engine)] = "chat"
+    service: Annotated[str, AfterValidator(_service)] | None = None  #: of services.toml: gives what nobody else sets
+    model: Annotated[str, Field(min_length=1)] = "gpt-4o-mini"
+    batch_wait_seconds: Annotated[Number, Field(ge=0)] = 600.0  #: of engine "batch", before it is left to a later run
+    fallback: FallbackSettings | None = None
+
+
+class SectionSettings(Part):
+    """`[[section]]`: a group of papers by keyword or author."""
+
+    title: Title
+    keywords: tuple[Keyword, ...] = ()  #: none, and no authors: the title itself is the keyword
+    authors: tuple[Author, ...] = ()
+    exclude: tuple[Keyword, ...] = ()  #: of papers that this section does not hold
+    categories: tuple[Category, ...] = ()
+    limit: Annotated[Whole, Field(ge=1)] = 100  #: rows in keywords.md
+
+    @model_validator(mode="after")
+    def _title_can_be_the_keyword(self) -> "SectionSettings":
+        for keyword in self.asked:
+            try:
+                parse(keyword)
+            except ValueError as error:
+                raise ValueError(f"the title is its keyword, as it has no other: {error}") from None
+        return self
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The keywords that it has or, without any and without authors, is."""
+        return self.keywords or (() if self.authors else (self.title,))
+
+
+def _titled_apart(sections: tuple[SectionSettings, ...]) -> tuple[SectionSettings, ...]:
+    titles = [one.title for one in sections]
+    if twice := next((title for title in titles if titles.count(title) > 1), None):
+        raise ValueError(f"two sections are titled {twice!r}; each needs a title of its own")
+    return sections
+
+
+Sections = Annotated[tuple[SectionSettings, ...], AfterValidator(_titled_apart)]
