@@ -3,6 +3,7 @@
 Knows how engines are put together; what they are asked, and what their answers are worth, is for others.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from .models import Request
 
 if TYPE_CHECKING:
     import diskcache
+
+log = logging.getLogger(__name__)
 
 ASKING = ("batch", "chat")  #: engines that need a service and its key
 PATIENCE = 30.0  #: seconds that the first service may be down where there is a second
@@ -65,6 +68,8 @@ def _kept(config: Config, clock: Clock, cache: "diskcache.Cache", counted: Meter
     def opened() -> Engine:
         price = price_of(config)
         engine = _opened(config, clock)
+        if config.engine.name == "chat" and any((config.cache / "batches").glob("*.json")):
+            log.warning("a batch is under way: --engine batch fetches it; what it holds is paid for again now")
         budget = limits(**config.budget.model_dump(), price=price, meter=counted, spent=cached.spent, clock=clock)
         shared = any(limit.name != "per_run" for limit in budget)
         return BudgetedEngine(engine, counted, prices, budget, cached.claims if shared else None)

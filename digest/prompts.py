@@ -101,11 +101,18 @@ def ask(
         take: Which regeneration it is; 0 is the first asking.
 
     Raises:
-        TemplateError: a text of `prompt` fails; the message names its file and line.
+        TemplateError: a text of `prompt` fails; the message names its file and line. Or none has the paper in it: all
+            papers would get one and the same card.
     """
+    messages = _opening(prompt, paper=paper, hint=hint, terms=prompt.glossary.terms_in(paper)[:MOST])
+    if not any(paper.title in one["content"] or paper.abstract in one["content"] for one in messages):
+        raise TemplateError(
+            f"prompts/{prompt.name}.user.md: has neither the paper's title nor its abstract",
+            hint="{{ paper.title }} and {{ paper.abstract }} put them in",
+        )
     return Request(
         model=model,
-        messages=_opening(prompt, paper=paper, hint=hint, terms=prompt.glossary.terms_in(paper)[:MOST]),
+        messages=messages,
         schema=dict(CARD_SCHEMA),
         parameters=dict(parameters),
         take=take,

@@ -38,7 +38,14 @@ def regenerated(done: "Revisions") -> str:
         f"{done.count('unchanged')} unchanged",
     ]
     parts += [f"{done.count('refused')} refused"] if done.count("refused") else []
-    return "\n".join([*lines, f"{', '.join(parts)} · {work}"])
+    return "\n".join([*lines, f"{', '.join(parts)} · {work}", *_rest(done)])
+
+
+def _rest(done: "Revisions") -> Iterator[str]:
+    """Yield how to ask for the papers that a service left over: the same command would pay for the others anew."""
+    left = [one.arxiv_id for one in done.papers if one.fate in ("without", "unchanged")]
+    if done.failure and not done.was_search and done.count("renewed") and left:
+        yield f"the rest alone: digest regenerate {' '.join(left)}"
 
 
 def _regenerated(one: "Revision") -> Iterator[str]:

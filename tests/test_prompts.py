@@ -340,3 +340,9 @@ def test_a_text_of_the_users_wins_over_ours_also_in_another_language(tmp_path: P
     assert prompt_of("card", "ja", tmp_path).system == "mine for ja"
     assert prompt_of("card", "zh-Hans", tmp_path).system == "mine"
     assert prompt_of("card", "ja", tmp_path).repair == prompt_of("card", "ja", tmp_path / "none").repair
+
+
+def test_a_prompt_without_the_paper_is_refused() -> None:
+    """Every paper would get the same card."""
+    with pytest.raises(TemplateError, match=r"card\.user\.md: has neither"):
+        ask(Prompt(system="s", user="Hello.", repair="r", language="zh-Hans"), paper(), model="m")

@@ -14,6 +14,7 @@ from loopback import compile_once
 
 from digest.cli import main
 from digest.errors import EngineError, EngineRefused
+from digest.models import Answer, Request
 from digest.store import Store
 
 ID, OTHER, THIRD = "2603.00001", "2603.00002", "2603.00003"
@@ -171,3 +172,20 @@ def test_show_tells_where_the_cards_come_from(digest: Run) -> None:
     earlier = json.loads(digest("show", ID, "--json").stdout)["earlier"]
     assert [one["origin"]["hint"] for one in earlier] == [None]
     assert "this card:" not in digest("show", THIRD).stdout
+
+
+def test_what_a_service_left_over_can_be_asked_alone(digest: Run, model: FakeEngine) -> None:
+    """The same command would pay for the others once more, so the rest is named."""
+    good = model.answer
+
+    def answer(request: Request) -> Answer:
+        if len(model.asked) > 1:
+            raise EngineRefused("the quota is used up")
+        return good(request)
+
+    model.answer = answer
+
+    result = digest("regenerate", ID, OTHER, THIRD)
+
+    assert result.exit_code == 2
+    assert f"the rest alone: digest regenerate {OTHER} {THIRD}" in result.stdout

@@ -188,6 +188,7 @@ class BatchEngine:
             else:
                 left[one.key] = one
         pending: list[str] = []
+        yield from self.first_asked(left)
         with self.client() as client:
             for job in self.all_handed_in(client, left):
                 answers = self.fetched(client, job, left)
@@ -203,6 +204,15 @@ class BatchEngine:
                 f"{self.endpoint.place}: {len(left):,} requests wait in a batch ({', '.join(pending)})",
                 hint="run the same command again later: it fetches what is done, and hands nothing in twice",
             )
+
+    def first_asked(self, left: dict[str, Request]) -> Iterator[tuple[Request, Answer]]:
+        """Ask a model of which nothing is known one request at once: a batch in a form it does not take is lost."""
+        unknown = self.abilities.path is not None and not self.jobs.of(self.endpoint.place)
+        first = next((one for one in left.values() if unknown and self.abilities.recall(one.model) is None), None)
+        for request, answer in self.otherwise().run([first]) if first and len(left) > 1 else ():
+            if isinstance(answer, Completion):
+                del left[request.key]
+                yield request, answer
 
     def client(self) -> openai.OpenAI:
         """A client that doesn't try again by itself."""

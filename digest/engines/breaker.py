@@ -5,7 +5,7 @@ Pure: the time is given, in seconds of one clock. Sends nothing and waits for no
 
 import math
 
-IN_A_ROW = 8  #: failures without a success among them, from which the service counts as out of order
+IN_A_ROW = 8  #: failures without a success among them, from which a service counts as out of order, at the least
 FIRST_PAUSE = 1.0  #: seconds
 LONGEST_PAUSE = 30.0
 
@@ -17,9 +17,17 @@ class Breaker:
     Only what speaks of the whole service is a failure: no connection, no answer in time, 5xx, a reply in pieces.
     """
 
-    def __init__(self, patience: float) -> None:
-        """`patience`: seconds an outage may last, from when it is noticed."""
+    def __init__(self, patience: float, slots: int = 1) -> None:
+        """
+        Begin closed.
+
+        Args:
+            patience: Seconds an outage may last, from when it is noticed.
+            slots: Requests in flight at once. Failures come sooner than answers: of a whole wave, those that fail may
+                all be back before the first that passes.
+        """
         self.patience = patience
+        self.enough = max(IN_A_ROW, slots)
         self.failures = 0  #: in a row
         self.since = math.inf  #: when the outage was noticed
         self.pause = FIRST_PAUSE
@@ -49,7 +57,7 @@ class Breaker:
             self.trying = False
             self.pause = min(2 * self.pause, LONGEST_PAUSE)
             self.next = now + self.pause
-        elif not self.is_open and self.failures >= IN_A_ROW:
+        elif not self.is_open and self.failures >= self.enough:
             self.since, self.pause, self.next = now, FIRST_PAUSE, now + FIRST_PAUSE
 
     def passed(self) -> None:

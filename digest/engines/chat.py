@@ -19,7 +19,7 @@ from ..errors import EngineError, EngineRefused
 from ..models import Answer, Completion, Request
 from . import Keep
 from .abilities import Abilities, Ability, dialect_of
-from .dialect import FORMATS, Dialect, completion_of, encoded
+from .dialect import FORMATS, BadReply, Dialect, completion_of, encoded
 from .endpoint import endpoint
 from .faults import (
     FAILURES,
@@ -44,7 +44,7 @@ from .wire import client_of, status_error, trusted
 
 log = logging.getLogger(__name__)
 
-LONGEST_BACKOFF = 20.0  #: seconds between two tries where the service asks for nothing
+LONGEST_BACKOFF = 4.0  #: seconds between two tries where the service asks for nothing; an outage is the breaker's
 LONGEST_STAY = 900.0  #: seconds from a request's first try, after which no other is begun
 QUICK_TRIES = 3  #: of one request, as long as nothing at all has answered
 TIMEOUTS = 3  #: tries of one request that may end without an answer in time: each may have been paid for
@@ -259,7 +259,7 @@ class _Run:
         if breaker.is_hopeless(now) or refused_for_long:
             since = now - (self.last_success if refused_for_long else breaker.since)
             raise self.ends(error, f"out of order for {since:.0f} s: {self.reason(error)}")
-        if breaker.is_open and self.never_there(error):
+        if breaker.is_open and (self.never_there(error) or (isinstance(error, BadReply) and not engine.succeeded)):
             raise EngineError(f"{engine.endpoint.place}: {self.reason(error)}", hint=NOT_THERE)
 
     def never_there(self, error: BaseException) -> bool:

@@ -154,6 +154,8 @@ def in_words(error: BaseException | None) -> str:
         return f"{error.status_code}{told}: {_message(error)}"
     if (broken := broken_connection(error)) is not None:
         return next(words for kind, words in _KINDS if isinstance(broken, kind))
+    if isinstance(error, httpx2.ConnectError) or isinstance(error.__cause__ if error else None, httpx2.ConnectError):
+        return "no connection"
     if is_timeout(error):
         return "no answer in time"
     return str(error) if isinstance(error, BadReply) else "the connection broke off in the middle of an answer"

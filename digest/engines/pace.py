@@ -44,7 +44,7 @@ class Pace:
         self.counts_tokens = tokens_per_minute is not None
         self.wished = requests_allowance(requests_per_minute), tokens_allowance(tokens_per_minute)
         self.told = requests_allowance(None), tokens_allowance(None)
-        self.breaker = Breaker(patience)
+        self.breaker = Breaker(patience, slots)
         self.throttle = Throttle()
         self.first_gap = self.gap = first_gap
         self.narrowest = first_gap / max(slots, 10)  #: until something is answered

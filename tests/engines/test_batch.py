@@ -13,6 +13,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request as Asked
 from werkzeug import Response
 
+from digest.engines.abilities import Abilities, Ability
 from digest.engines.batch import BatchEngine
 from digest.engines.jobs import Job, Jobs, name_of, pieces
 from digest.errors import BatchPending, ConfigError, EngineError, EngineRefused
@@ -381,3 +382,33 @@ def test_an_output_that_is_none_costs_no_answers(api: Api, tmp_path: Path, page:
     assert len(answered(engine(api, tmp_path, otherwise), asked())) == 3
     assert len(api.batches) == 1
     assert not otherwise.asked
+
+
+def test_a_model_that_nothing_is_known_of_is_asked_once_at_once(api: Api, tmp_path: Path) -> None:
+    """What it does not take is learnt from one request, not from a whole batch; afterwards all go in the batch."""
+    otherwise = Otherwise()
+    memory = tmp_path / "abilities.json"
+
+    answers = answered(engine(api, tmp_path, otherwise, memory=memory), asked())
+
+    assert len(answers) == 3
+    assert otherwise.asked == asked()[:1]
+    assert api.handed_in == 2
+    Abilities(memory, api.url, lambda: NOON).keep("m-1", Ability("json_object"))
+    list(engine(api, tmp_path, otherwise, memory=memory).run(asked(5)))
+    assert len(otherwise.asked) == 1
+
+
+def test_nobody_there_is_told_as_such(tmp_path: Path) -> None:
+    """Refused connections are no broken answers."""
+    gone = BatchEngine(
+        base_url="http://127.0.0.1:9/v1",
+        api_key="k",
+        clock=lambda: NOON,
+        folder=tmp_path,
+        otherwise=Otherwise,
+        backoff_seconds=0.001,
+    )
+
+    with pytest.raises(EngineError, match="no connection"):
+        list(gone.run(asked()))

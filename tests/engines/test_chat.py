@@ -452,13 +452,35 @@ def test_an_outage_is_waited_for_and_costs_few_requests(service: Service, bad: T
 
 
 def test_a_dead_service_is_asked_little(service: Service) -> None:
-    """5xx for everything: the run ends when patience does, with the service's words."""
+    """5xx for everything: after one wave of them the run ends when patience does, with the service's words."""
     service.answer = lambda number, body: refused(500, "boom")
     asked = engine(service, concurrency=32, patience_seconds=0.5)
 
     with pytest.raises(EngineError, match="500: boom"):
         list(asked.run(request(n) for n in range(500)))
-    assert asked.sent <= 50
+    assert asked.sent <= 32 + 32
+
+
+def test_web_pages_instead_of_answers_are_no_outage(service: Service) -> None:
+    """An address that leads to a web page does so for ever: the run ends at once and names the setting."""
+    service.answer = lambda number, body: Told(body=b"<!doctype html><p>Sign in")
+    asked = engine(service, concurrency=8, patience_seconds=60)
+
+    with pytest.raises(EngineError, match="a web page") as caught:
+        list(asked.run(request(n) for n in range(100)))
+    assert "base_url" in str(caught.value.hint)
+    assert asked.sent <= 16
+
+
+def test_failures_that_are_quicker_than_answers_are_no_outage(service: Service) -> None:
+    """Of one wave many fail at once and the rest pass later: nothing is held back."""
+    service.answer = lambda number, body: refused(500) if number <= 12 else Told(body=said().body, after=0.2)
+    asked = engine(service, concurrency=16, backoff_seconds=0.01)
+    began = time.monotonic()
+
+    assert all(isinstance(answer, Completion) for _, answer in asked.run(request(n) for n in range(32)))
+    assert time.monotonic() - began < 10
+    assert asked.sent == 32 + 12
 
 
 def test_a_dropped_connection_now_and_then_ends_nothing(service: Service) -> None:
