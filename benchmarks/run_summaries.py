@@ -179,12 +179,11 @@ def stage(day: Day, latency: float, slots: int) -> str:
     return f"{span:.2f} s, {span / waves:.3f} of {waves:.0f} s; CPU {cpu:.1f} ms a paper, start and pages included"
 
 
-def rate(day: Day, per_minute: float, burst: float) -> str:
-    """How much of a limit was used: what it allows in that time, its burst included."""
-    span = day.stats["span_s"]
-    allowed = min(len(day.entries) + 1, 1 + burst + span * per_minute / 60)
-    used = len(day.entries) / (1 + burst + span * per_minute / 60)
-    return f"{span:.1f} s: {used:.1%} of the limit ({allowed:.0f} allowed), {refusals(day)} refused"
+def rate(day: Day, per_minute: float, latency: float) -> str:
+    """How much of a limit was used, from the first request to the last one's start."""
+    span = day.stats["span_s"] - latency
+    passed = int(day.stats["by_status"]["200"])
+    return f"{span:.1f} s: {(passed - 1) / span * 60 / per_minute:.1%} of the limit, {refusals(day)} refused"
 
 
 def killed(bench: Bench, folder: Path) -> str:
@@ -263,7 +262,7 @@ def rows() -> Iterator[Row]:
         ("600 a minute, not told, 1 s at once", "", ("--burst-seconds=1",)),
     ):
         yield simple(
-            name, ("--latency=1", "--rpm=600", *flags), lambda day: rate(day, 600, 0), *fast,
+            name, ("--latency=1", "--rpm=600", *flags), lambda day: rate(day, 600, 1), *fast,
             config=f"[arxiv]\ndelay_seconds = 0.05\n[engine]\n{config}",
         )  # fmt: skip
     yield simple(
@@ -276,8 +275,9 @@ def rows() -> Iterator[Row]:
     )  # fmt: skip
     yield simple("outage of 10 s", ("--latency=0.3", "--outage=1:11"), lambda _: "", *fast)
     yield simple(
-        "dead from the start", ("--outage=0:9999",), lambda day: (day.said.strip().splitlines() or [""])[0][:160], *fast
-    )
+        "web pages instead of answers", ("--fault=html_200=1",),
+        lambda day: (day.said.strip().splitlines() or [""])[0][:160], *fast,
+    )  # fmt: skip
     yield simple(
         "quota used up after 200", ("--latency=0.1", "--quota=200"),
         lambda day: (day.said.strip().splitlines() or [""])[0][:160], *fast,
