@@ -104,7 +104,7 @@ def _alone(found: Found) -> tuple[Reading, ...]:
     digits, before = found["number"], found.string[max(0, found.start() - 2) : found.start()]
     if digits.count(".") > 1:
         return (tuple(map(_number, digits.split("."))),)
-    if before[-1:] == "." and not before[:-1].isalnum():
+    if before[-1:] == "." and "." not in digits and not before[:-1].isalnum():
         return ((_number("0." + digits),), (_number(digits),))
     parts = digits.split(",")
     apart = (tuple(map(_number, parts)),) if len(parts) > 1 and len(parts[0]) == 3 else ()

@@ -62,3 +62,9 @@ def test_a_source_gives_a_value_in_every_usual_spelling(source: str, value: int)
 def test_a_number_before_a_scale_is_not_the_number_alone(source: str, value: int) -> None:
     """A card that drops the scale says something else."""
     assert Decimal(value) not in values(source)
+
+
+@pytest.mark.parametrize("text", [".0.0", "..5", ".1,000.5", "0..0.0", "．０．０"])
+def test_odd_points_are_read_somehow(text: str) -> None:
+    """A stray point before a number with one of its own is no reason to fail."""
+    assert list(figures(plain(text)))
