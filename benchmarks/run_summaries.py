@@ -258,8 +258,8 @@ def rows() -> Iterator[Row]:
     yield remembered
     for name, config, flags in (
         ("600 a minute, told", "requests_per_minute = 600\n", ("--burst-seconds=0.1",)),
-        ("600 a minute, not told", "", ("--burst-seconds=0.1",)),
-        ("600 a minute, not told, 1 s at once", "", ("--burst-seconds=1",)),
+        ("600 a minute, by its headers", "", ("--burst-seconds=0.1",)),
+        ("600 a minute, by its headers, 1 s at once", "", ("--burst-seconds=1",)),
     ):
         yield simple(
             name, ("--latency=1", "--rpm=600", *flags), lambda day: rate(day, 600, 1), *fast,
