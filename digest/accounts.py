@@ -6,8 +6,9 @@ Pure: rows and bills in, lines out; terminal.py puts them into place.
 from collections.abc import Iterable, Sequence
 
 from . import money
+from .heads import DaySpent
 from .models import Bill
-from .report import DaySpent, Spent
+from .report import Spent
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 MOST_DAYS = 30  #: of a chart on a terminal

@@ -21,6 +21,7 @@ from .services import Service
 from .settings import (
     API,
     OAI,
+    Address,
     Arxiv,
     Author,
     Budget,
@@ -48,6 +49,7 @@ class Config(Part):
     cross_lists: Yes = True  #: False: papers whose primary category is another one are kept out
     languages: Languages = Field(default=(DEFAULT,), alias="language")  #: an edition in each, the first one's in front
     output: Folder = Path("site")
+    site_url: Address | None = None  #: where `output` is on the web: feeds and mails then lead to it
     cache: Folder = Path("cache")
     arxiv: Arxiv = Arxiv()
     engine: EngineSettings = EngineSettings()
@@ -55,6 +57,7 @@ class Config(Part):
     budget: Budget = Budget()
     section: Sections = ()
     front: str | None = None  #: the language whose site is `output` itself; None: the first one
+    together: Languages | None = None  #: of all sites, where `languages` are only some of them
     file: Path | None = None  #: the one that was read
     home: Path = Path()  #: where a user's prompts/ and templates/ are looked for: beside the config file
     shared: Path | None = None  #: where all processes of this user wait for their turn at arXiv; None: each for itself
@@ -68,9 +71,22 @@ class Config(Part):
 
     def in_language(self, tag: str, output: Path | None = None) -> "Config":
         """A copy for one language alone, and for the folder of its site: `output`, or where it belongs."""
-        is_front = tag == (self.front or self.language)
-        place = output or (self.output if is_front else self.output / tag)
-        return self.model_copy(update={"languages": (tag,), "front": tag, "output": place})
+        front = self.front or self.language
+        place = output or (self.output if tag == front else self.output / tag)
+        url = f"{self.site_url}/{place.name}" if self.site_url and place.parent == self.output else self.site_url
+        together = self.together or self.languages
+        changes = {"languages": (tag,), "front": tag, "together": together, "output": place, "site_url": url}
+        return self.model_copy(update=changes)
+
+    @property
+    def siblings(self) -> tuple[tuple[str, str], ...]:
+        """Language and path, from this site, of each other site of the same digest."""
+        if self.together is None or self.language not in self.together:
+            return ()
+        first = self.together[0]
+        up = "" if self.language == first else "../"
+        others = (tag for tag in self.together if tag != self.language)
+        return tuple((tag, f"{up}index.html" if tag == first else f"{up}{tag}/index.html") for tag in others)
 
     @property
     def rules(self) -> Rules:
@@ -172,7 +188,7 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     """
     path = file or Path(DEFAULT_FILE)
     table = _read(path) if file is not None or path.exists() else {}
-    for reserved in ("file", "home", "shared", "api_key", "fallback_key", "front"):
+    for reserved in ("file", "home", "shared", "api_key", "fallback_key", "front", "together"):
         if reserved in table:
             raise ConfigError(f"{path}: {reserved}: unknown key", hint="keys stay in the environment")
     for name in ("output", "cache"):
@@ -187,7 +203,7 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     table |= {"home": path.parent, "file": path if path.exists() else None}
     config = _validated(table, str(path), given)
     if listed and {*config.languages} <= {*listed}:  # those given are some of the file's, and stay in their places
-        config = config.model_copy(update={"front": listed[0]})
+        config = config.model_copy(update={"front": listed[0], "together": listed})
     names = names or (config.engine.api_key_env,)
     key = next(filter(None, (environment.get(name, "").strip() for name in names)), "")
     home = environment.get("HOME") or environment.get("USERPROFILE")

@@ -101,6 +101,7 @@ VARIABLES = {
     "DIGEST_ARXIV_OAI": "arxiv.oai",
     "DIGEST_MODEL": "engine.model",
     "DIGEST_SERVICE": "engine.service",
+    "DIGEST_SITE_URL": "site_url",
     "OPENAI_BASE_URL": "engine.base_url",
 }
 

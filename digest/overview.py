@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from . import agenda, backends, history, listings, money, pipeline, prompts, report, schedule
+from . import agenda, backends, heads, history, listings, money, pipeline, prompts, report, schedule
 from .config import Config
 from .engines.cached import open_cache
 from .engines.shelf import reply_count
@@ -91,7 +91,7 @@ class Status:
     editions: tuple[report.Ledger, ...]  #: newest first
     missing: tuple[tuple[date, Entry], ...]  #: entries without a card
     spent: tuple[report.Spent, ...]  #: by date and model
-    days: tuple[report.DaySpent, ...]  #: the same by date alone, newest first
+    days: tuple[heads.DaySpent, ...]  #: the same by date alone, newest first
     cache: Path
     cache_bytes: int
     replies: int  #: in the cache
@@ -116,7 +116,7 @@ def status(config: Config, clock: listings.Clock) -> Status:
         editions=tuple(report.ledger(edition) for edition in editions),
         missing=tuple((edition.announced, entry) for edition in editions for entry in report.missing(edition)),
         spent=tuple(report.spent(editions)),
-        days=report.spending(editions),
+        days=heads.spending(map(heads.head_of, editions)),
         cache=config.cache,
         cache_bytes=sum(path.stat().st_size for path in files),
         replies=replies,

@@ -19,7 +19,7 @@ from .errors import ConfigError, EngineError, RecordError, SourceError
 from .languages import language_of
 from .listings import Clock
 from .models import Bill, Edition, Entry, KeywordTables, Page, Paper
-from .render import DAY_PAGES, KEYWORD_PAGES, WHOLE_PAGES, Look, open_formats
+from .render import DAY_PAGES, KEYWORD_PAGES, WHOLE_PAGES, Look, Volumes, open_formats
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -270,25 +270,51 @@ def render(
         TemplateError: the named template line fails; pages before it are written, each whole.
     """
     store = Store(config.output)
-    editions, damaged = readable(store)
-    tables = followed(config, store)
-    limits = {one.title: one.limit for one in config.section}
-    formats = open_formats(Look(folders=resources.folders("templates", config.home), limits=limits))
     known = set(store.dates())
     if not known:
         raise ConfigError(f"no edition in {config.output}", hint="digest run --category cs.CV makes one")
     wanted = known if days is None else set(days)
     if lost := wanted - known:
         raise ConfigError(f"no edition of {min(lost)} in {config.output}", hint=f"digest run --date {min(lost)}")
+    volumes, damaged = opened(config, store)
+    formats = open_formats(look_of(config))
 
     def pages() -> Iterator[Page]:
-        for done, edition in enumerate(one for one in editions if one.announced in wanted):
-            watch("render", done, len(wanted))
-            yield from (page for one in formats for page in one.day(edition))
-        yield from (page for one in formats for page in one.whole(editions, tables))
+        todo = [head.announced for head in volumes.heads if head.announced in wanted]
+        for done, day in enumerate(todo):
+            watch("render", done, len(todo))
+            if edition := store.load(day):
+                yield from (page for one in formats for page in one.day(edition))
+        yield from (page for one in formats for page in one.whole(volumes))
 
-    written = store.write(pages())
-    return written, tuple(damaged)
+    return store.write(pages()), tuple(damaged)
+
+
+def look_of(config: Config) -> Look:
+    """What the pages look like, as configured."""
+    limits = {one.title: one.limit for one in config.section}
+    return Look(
+        folders=resources.folders("templates", config.home),
+        limits=limits,
+        site_url=f"{config.site_url}/" if config.site_url else "",
+        siblings=config.siblings,
+    )
+
+
+#: The modules that decide what a head says.
+_HEADS = ("heads.py", "models.py", "money.py", "report.py")
+
+
+def opened(config: Config, store: Store) -> tuple[Volumes, Sequence[RecordError]]:
+    """All editions that can be read, newest first, and what was wrong with the others."""
+    made_by = resources.fingerprint(*_HEADS)
+    heads, damaged = [], []
+    for day in store.dates():
+        try:
+            heads.append(store.head(day, made_by))
+        except RecordError as error:
+            damaged.append(error)
+    return Volumes(tuple(heads), store.part, followed(config, store)), damaged
 
 
 def followed(config: Config, store: Store) -> KeywordTables | None:

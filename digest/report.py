@@ -46,24 +46,6 @@ class Spent:
     unpriced: int = 0  #: replies without a price
 
 
-@dataclass(frozen=True, slots=True)
-class DaySpent:
-    """What one announcement date took."""
-
-    announced_on: date
-    cost: float | None  #: in `currency`, of the replies with a known price; None: of none is one known
-    currency: str | None  #: the one in which the most of all was paid, if several come together
-    replies: int
-    prompt_tokens: int
-    completion_tokens: int
-    cards: int  #: shown or flagged
-
-    @property
-    def tokens(self) -> int:
-        """Of prompts and replies together."""
-        return self.prompt_tokens + self.completion_tokens
-
-
 def ledger(edition: Edition) -> Ledger:
     """The counts of one edition."""
     announced = (*edition.entries, *edition.excluded)
@@ -95,27 +77,6 @@ def spent(editions: Iterable[Edition]) -> Iterator[Spent]:
     for edition, replies in _paid_first(editions):
         for bill in money.merged(map(_bill, replies)):
             yield Spent(announced_on=edition.announced, **bill.model_dump())
-
-
-def spending(editions: Iterable[Edition]) -> tuple[DaySpent, ...]:
-    """What each date took, in the order of the editions; a reply that stands in several counts in the oldest."""
-    by_date = [(edition, money.merged(map(_bill, replies))) for edition, replies in _paid_first(editions)]
-    currency = next(iter(money.totals(bill for _, bills in by_date for bill in bills)), None)
-    return tuple(_day(edition, bills, currency) for edition, bills in by_date)
-
-
-def _day(edition: Edition, bills: Iterable[Bill], currency: str | None) -> DaySpent:
-    bills = list(bills)
-    cost = money.totals(bills)
-    return DaySpent(
-        announced_on=edition.announced,
-        cost=cost.get(currency or "", None if not cost else 0.0),
-        currency=currency if cost else None,
-        replies=sum(bill.replies for bill in bills),
-        prompt_tokens=sum(bill.prompt_tokens for bill in bills),
-        completion_tokens=sum(bill.completion_tokens for bill in bills),
-        cards=edition.count("shown") + edition.count("flagged"),
-    )
 
 
 def summed(rows: Iterable[Spent], group: Callable[[Spent], str]) -> Iterator[tuple[str, tuple[Bill, ...]]]:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from .errors import BusyError, ConfigError, DigestError, RecordError, StorageError
+from .heads import Head, head_of
 from .models import SCHEMA, Edition, Entry, KeywordTables, Page
 
 log = logging.getLogger(__name__)
@@ -91,13 +92,16 @@ class Store:
         try:
             edition = read_edition(content)
         except (ValueError, RecursionError) as error:
-            raise RecordError(
-                f"{path}: {_reason(error)}",
-                hint=f"put back a good copy, or delete it and run: digest run --date {announced} (replies stay cached)",
-            ) from error
+            raise self._damaged(announced, error) from error
         if edition.announced != announced:
             raise RecordError(f"{path}: holds the edition of {edition.announced}", hint="rename the file")
         return edition
+
+    def _damaged(self, announced: date, error: Exception) -> RecordError:
+        return RecordError(
+            f"{self.path(announced)}: {_reason(error)}",
+            hint=f"put back a good copy, or delete it and run: digest run --date {announced} (replies stay cached)",
+        )
 
     def holding(self, arxiv_id: str) -> tuple[date, ...]:
         """The dates of the editions that hold a paper, newest first; reads no edition that can't."""
@@ -130,24 +134,55 @@ class Store:
         for day in self.dates():
             if day < announced:
                 try:
-                    if edition := self._part(day, ids):
+                    if edition := self.part(day, ids):
                         yield edition
-                except (ValueError, RecursionError) as error:
-                    log.warning("%s: %s; it can't tell of earlier cards", self.path(day), _reason(error))
+                except RecordError as error:
+                    log.warning("%s; it can't tell of earlier cards", error)
 
-    def _part(self, announced: date, ids: Collection[str]) -> Edition | None:
-        """An edition with nothing but the papers named; None if it has none of them."""
+    def part(self, announced: date, ids: Collection[str]) -> Edition | None:
+        """
+        An edition with nothing but the papers named, and no section; None if it has none of them.
+
+        Raises:
+            RecordError: the file is damaged, or from a newer program.
+        """
         with guarded(self.path(announced)):
             content = self.path(announced).read_bytes()
         if not any(match.decode() in ids for match in _ID.findall(content)):
             return None
-        record = _stepped(from_json(content))
         try:
-            for name in ("entries", "replacements", "excluded"):
-                record[name] = [entry for entry in record[name] if entry["paper"]["arxiv_id"] in ids]
-        except (LookupError, TypeError):
-            return read_edition(content)  # which says what is wrong
-        return Edition.model_validate_json(json.dumps(record | {"sections": []}))
+            return _with_papers(content, ids)
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(announced, error) from error
+
+    def head(self, announced: date, made_by: str) -> Head:
+        """
+        The head of the edition of a date: as it was kept, or made anew where the record is younger.
+
+        Args:
+            announced: The date of an edition that is there.
+            made_by: Names the state of the program; a head made by another one is no good.
+
+        Raises:
+            RecordError: the edition is damaged, or from a newer program.
+        """
+        path, kept = self.path(announced), self.output / "editions" / ".heads" / f"{announced.isoformat()}.json"
+        with guarded(path):
+            record = path.stat()
+        mark = f"{made_by} {record.st_size}\n".encode()
+        try:
+            if kept.stat().st_mtime_ns >= record.st_mtime_ns and (content := kept.read_bytes()).startswith(mark):
+                return Head.model_validate_json(content[len(mark) :])
+        except (OSError, ValueError) as error:
+            log.debug("%s: %s", kept, _reason(error, "no head"))
+        edition = self.load(announced)
+        if edition is None:
+            raise RecordError(f"{path}: gone", hint="run the same command again")
+        head = head_of(edition)
+        if not _replace(kept, mark + head.model_dump_json().encode()):
+            with guarded(kept):
+                os.utime(kept)
+        return head
 
     def tables(self) -> tuple[Path, ...]:
         """The file of the keyword tables, if there is one."""
@@ -247,6 +282,17 @@ def _stepped(record: Any) -> dict[str, Any]:
         record = STEPS[version](record)
         version = record["schema"]
     return {"replacements": [], "excluded": [], **record}
+
+
+def _with_papers(content: bytes, ids: Collection[str]) -> Edition:
+    """The edition in a record, with nothing but the papers named and no section."""
+    record = _stepped(from_json(content))
+    try:
+        for name in ("entries", "replacements", "excluded"):
+            record[name] = [entry for entry in record[name] if entry["paper"]["arxiv_id"] in ids]
+    except (LookupError, TypeError):
+        return read_edition(content)  # which says what is wrong
+    return Edition.model_validate_json(json.dumps(record | {"sections": []}))
 
 
 def _reason(error: Exception, name: str = "no edition") -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest import accounts
-from digest.report import DaySpent
+from digest.heads import DaySpent
 
 NEWEST = date(2026, 3, 17)
 

@@ -270,3 +270,16 @@ def test_processes_wait_for_each_other_in_a_folder_of_the_user(
     monkeypatch.chdir(tmp_path)
 
     assert load(None, {}, environment).shared == shared
+
+
+def test_the_site_of_a_further_language_is_below_the_first_ones() -> None:
+    """Its folder and its address on the web; each site knows the way to the others."""
+    config = Config.model_validate({"language": ["zh-Hans", "ja", "ko"], "site_url": "https://x.org/d/"})
+
+    first, second = config.in_language("zh-Hans"), config.in_language("ja")
+
+    assert (first.site_url, second.site_url) == ("https://x.org/d", "https://x.org/d/ja")
+    assert first.siblings == (("ja", "ja/index.html"), ("ko", "ko/index.html"))
+    assert second.siblings == (("zh-Hans", "../index.html"), ("ko", "../ko/index.html"))
+    assert first.in_language("ja", first.output).site_url == "https://x.org/d"
+    assert Config().in_language("zh-Hans").siblings == ()

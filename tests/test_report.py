@@ -8,10 +8,11 @@ import pytest
 from fakes import edition, entry, origin
 
 from digest import money, report, terminal
+from digest.heads import DaySpent, head_of, spending
 from digest.models import Change, Edition, Reason
 from digest.overview import Status
 from digest.pipeline import Outcome
-from digest.report import DaySpent, Ledger, Spent
+from digest.report import Ledger, Spent
 
 OLD, NEW = date(2026, 3, 16), date(2026, 3, 17)
 
@@ -110,7 +111,7 @@ def test_each_model_has_its_row() -> None:
 def test_a_day_without_a_reply_took_nothing() -> None:
     """Its cards count all the same; the dates stand in the order of the editions."""
     cost = origin(key="1", cost=0.5, currency="USD")
-    found = report.spending([edition(entry(replies=(cost,))), edition(entry("2603.00002"), announced=OLD)])
+    found = spending(map(head_of, [edition(entry(replies=(cost,))), edition(entry("2603.00002"), announced=OLD)]))
 
     assert found == (DaySpent(NEW, 0.5, "USD", 1, 900, 300, 1), DaySpent(OLD, None, None, 0, 0, 0, 1))
     assert found[0].tokens == 1200
@@ -119,8 +120,10 @@ def test_a_day_without_a_reply_took_nothing() -> None:
 def test_a_day_is_told_in_the_currency_in_which_most_was_paid() -> None:
     """What was paid in another one is no part of the sum; a day with nothing else took nothing of it."""
     yuan, dollars = origin(key="1", cost=9.0, currency="CNY"), origin(key="2", cost=0.5, currency="USD")
-    found = report.spending([edition(entry(replies=(yuan, dollars))), edition(entry("2603.00002"), announced=OLD)])
-    other = report.spending([edition(entry(replies=(yuan,))), edition(entry(replies=(dollars,)), announced=OLD)])
+    found = spending(
+        map(head_of, [edition(entry(replies=(yuan, dollars))), edition(entry("2603.00002"), announced=OLD)])
+    )
+    other = spending(map(head_of, [edition(entry(replies=(yuan,))), edition(entry(replies=(dollars,)), announced=OLD)]))
 
     assert (found[0].cost, found[0].currency) == (9.0, "CNY")
     assert [(day.cost, day.currency) for day in other] == [(9.0, "CNY"), (0.0, "CNY")]
@@ -193,7 +196,7 @@ def test_the_record_of_a_run_has_the_whole_ledger() -> None:
 
 def on_file(*editions: Edition) -> Status:
     ledgers = tuple(map(report.ledger, editions))
-    return Status(ledgers, (), tuple(report.spent(editions)), report.spending(editions), Path("cache"), 0, 0, ())
+    return Status(ledgers, (), tuple(report.spent(editions)), spending(map(head_of, editions)), Path("cache"), 0, 0, ())
 
 
 def test_status_tells_money_by_date_model_and_month() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.errors import BusyError, ConfigError, DigestError, RecordError, StorageError
+from digest.heads import head_of
 from digest.models import Edition, KeywordTable, KeywordTables, Page
 from digest.store import Store, read_edition
 
@@ -202,6 +203,61 @@ def test_before_looks_at_many_editions_in_a_moment(store: Store) -> None:
     asked = store.before(DAY, {"2603.00001"})
     assert next(iter(asked)).announced == date(2026, 3, 1)
     assert [one.announced for one in asked] == [day for day in days if day.day == 1][1:]
+
+
+# ------------------------------------------------------------------------------------------ heads
+
+
+def kept_head(store: Store) -> Path:
+    return store.output / "editions" / ".heads" / f"{DAY}.json"
+
+
+def test_a_head_is_made_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second look opens no edition, and says the same."""
+    store.save(edition(entry(), categories=("cs.CL",)))
+    first = store.head(DAY, "a")
+
+    monkeypatch.setattr(Store, "load", None)
+
+    assert store.head(DAY, "a") == first == head_of(edition(entry(), categories=("cs.CL",)))
+
+
+def test_a_head_follows_its_edition_and_its_program(store: Store) -> None:
+    """A younger record, another length, another program, or a damaged head: it is made anew."""
+    store.save(edition(entry()))
+    store.head(DAY, "a")
+    store.save(edition(entry(), entry("2603.00002")))
+    assert store.head(DAY, "a").ledger.announced == 2
+
+    for content in (b"", b"b 1\n{}", kept_head(store).read_bytes()[:-9]):
+        kept_head(store).write_bytes(content)
+        assert store.head(DAY, "a").ledger.announced == 2
+    before = kept_head(store).read_bytes()
+    store.head(DAY, "b")
+    assert kept_head(store).read_bytes() != before
+
+
+def test_the_head_of_a_damaged_edition_is_the_editions_error(store: Store) -> None:
+    """It names the record, not the head."""
+    store.save(edition(entry()))
+    store.path(DAY).write_text("{")
+
+    with pytest.raises(RecordError, match=r"editions/2026-03-17\.json"):
+        store.head(DAY, "a")
+
+
+def test_a_part_of_an_edition_holds_the_papers_named(store: Store) -> None:
+    """Without sections; nothing where it has none of them; a damaged record says so."""
+    store.save(edition(entry(), entry("2603.00002"), replacements=(entry("2601.00001", announce_type="replace"),)))
+
+    found = store.part(DAY, {"2603.00002", "2601.00001"})
+
+    assert found is not None
+    assert [one.paper.arxiv_id for one in (*found.entries, *found.replacements)] == ["2603.00002", "2601.00001"]
+    assert store.part(DAY, {"2603.00009"}) is None
+    store.path(DAY).write_text('{"arxiv_id": "2603.00002"')
+    with pytest.raises(RecordError):
+        store.part(DAY, {"2603.00002"})
 
 
 # ------------------------------------------------------------------------------------------ keyword tables

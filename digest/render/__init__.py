@@ -3,12 +3,14 @@
 The same editions give the same bytes: no clock, no network, no files written here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
+from ..heads import Head, head_of
 from ..models import Edition, KeywordTables, Page
 
 FORMATS = (
@@ -31,6 +33,33 @@ class Look:
     folders: tuple[Path, ...]  #: templates: a user's folder first, the built-in one last
     limits: Mapping[str, int] = field(default_factory=dict)  #: keyword section title -> rows at most
     limit: int = 100  #: rows of a keyword section that `limits` does not name
+    site_url: str = ""  #: where the site is on the web, ending in "/"; empty: not known
+    siblings: tuple[tuple[str, str], ...] = ()  #: (language, path from here) of the same digest in other languages
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """All editions, as far as pages about them need: their heads, and papers on demand."""
+
+    heads: tuple[Head, ...]  #: newest first
+    part: Callable[[date, Collection[str]], Edition | None]  #: an edition with nothing but the papers named
+    tables: KeywordTables | None = None  #: of keywords over all time
+
+    @classmethod
+    def of(cls, editions: Iterable[Edition], tables: KeywordTables | None = None) -> "Volumes":
+        """What editions in memory, newest first, come to."""
+        known = {edition.announced: edition for edition in editions}
+
+        def part(day: date, ids: Collection[str]) -> Edition | None:
+            one = known[day]
+            lists = {"entries": one.entries, "replacements": one.replacements, "excluded": one.excluded}
+            kept = {
+                name: tuple(entry for entry in entries if entry.paper.arxiv_id in ids)
+                for name, entries in lists.items()
+            }
+            return one.model_copy(update=kept | {"sections": ()}) if any(kept.values()) else None
+
+        return cls(tuple(map(head_of, known.values())), part, tables)
 
 
 class Format(Protocol):
@@ -40,8 +69,8 @@ class Format(Protocol):
         """Yield the pages that belong to one announcement date."""
         ...
 
-    def whole(self, editions: Iterable[Edition], tables: KeywordTables | None = None) -> Iterator[Page]:
-        """Yield the pages about all editions, which come newest first; `tables` are those of keywords over all time."""
+    def whole(self, volumes: Volumes) -> Iterator[Page]:
+        """Yield the pages about all editions."""
         ...
 
 

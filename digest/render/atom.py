@@ -6,16 +6,15 @@ Source: https://www.rfc-editor.org/rfc/rfc4287
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, time
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree as ET  # it only writes here: nothing of a stranger is parsed
 
 from ..identifiers import abs_url
-from ..models import Edition, Entry, KeywordTables, Page
-from . import LANGUAGE, Look
+from ..models import Edition, Entry, Page
+from . import LANGUAGE, Look, Volumes
 from .environment import fill, html_environment
-from .layout import groups
 
 NEWEST = 200  #: entries
 NAMESPACE = "http://www.w3.org/2005/Atom"
@@ -42,16 +41,16 @@ def _stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _newest(editions: Iterable[Edition]) -> Iterator[tuple[Edition, Entry]]:
+def _newest(volumes: Volumes) -> Iterator[tuple[Edition, Entry]]:
     """Entries in reading order, newest edition first; a paper that comes again is left out."""
     seen: set[str] = set()
-    for edition in editions:
-        for entry in (item.entry for group in groups(edition) for item in group.items):
-            if len(seen) == NEWEST:
-                return
-            if entry.paper.arxiv_id not in seen:
-                seen.add(entry.paper.arxiv_id)
-                yield edition, entry
+    for head in volumes.heads:
+        ids = list(dict.fromkeys(one for section in head.sections for one in section.arxiv_ids if one not in seen))
+        ids = ids[: NEWEST - len(seen)]
+        seen.update(ids)
+        if edition := volumes.part(head.announced, ids) if ids else None:
+            entries = {entry.paper.arxiv_id: entry for entry in edition.entries}
+            yield from ((edition, entries[one]) for one in ids if one in entries)
 
 
 class Atom:
@@ -64,9 +63,9 @@ class Atom:
         """Yield nothing: the feed spans all dates."""
         yield from ()
 
-    def whole(self, editions: Iterable[Edition], tables: KeywordTables | None = None) -> Iterator[Page]:  # noqa: ARG002
+    def whole(self, volumes: Volumes) -> Iterator[Page]:
         """Yield the feed of the newest entries; without editions it is empty, and valid."""
-        chosen = list(_newest(editions))
+        chosen = list(_newest(volumes))
         language = chosen[0][0].language if chosen else LANGUAGE
         feed = ET.Element("feed", {"xmlns": NAMESPACE, "xml:lang": language})
         _element(feed, "id", uuid5(NAMESPACE_URL, f"https://arxiv.org/#digest-{language}").urn)

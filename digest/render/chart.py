@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from ..report import DaySpent
+from ..heads import DaySpent
 
 MOST_DAYS, LONGEST = 250, 366  #: dates of a chart, and days from its first to its last
 LEAST_DAYS, SHORTEST = 2, 30  #: fewer dates make no chart; fewer days leave it wide bars

@@ -3,14 +3,18 @@
 Pure; chooses no words and no markup.
 """
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from ..heads import HeadSection, sections_of
 from ..models import Bill, Edition, Entry, Origin
 from ..selection import NOT_ASKED
+
+LONGEST_NAME = 60  #: characters of a file's name before its ending
 
 _NOT_IN_ANCHOR = re.compile(r"\W+")
 
@@ -75,12 +79,35 @@ def anchor(title: str, taken: Iterable[str] = ()) -> str:
     return name
 
 
-def _with_rest(edition: Edition) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    """Title, kind and papers of each section, and at the end of what no section names: nothing is left out."""
-    named = {arxiv_id for section in edition.sections for arxiv_id in section.arxiv_ids}
-    rest = tuple(entry.paper.arxiv_id for entry in edition.entries if entry.paper.arxiv_id not in named)
-    sections = tuple((section.title, section.kind, section.arxiv_ids) for section in edition.sections)
-    return (*sections, ("", "rest", rest)) if rest else sections
+def section_path(kind: str, title: str) -> str:
+    """
+    Where the pages of a section over time are, from the site's root and without an ending; the same for ever.
+
+    What a name of a file can't hold is left out, and a few digits tell such titles apart.
+
+    >>> section_path("category", "cs.CV"), section_path("keyword", "Video VQA"), section_path("keyword", "C++")
+    ('category/cs-cv', 'keyword/video-vqa', 'keyword/c-cedb1b')
+    """
+    folded = title.casefold()
+    plain = _NOT_IN_ANCHOR.sub("-", folded).strip("-_")
+    whole = plain == (folded.replace(".", "-") if kind == "category" else folded.replace(" ", "-"))
+    if whole and len(plain) <= LONGEST_NAME and plain.isascii():
+        return f"{kind}/{plain}"
+    digits = hashlib.sha256(folded.encode()).hexdigest()[:6]
+    return f"{kind}/{'-'.join(filter(None, [_shortened(plain), digits]))}"
+
+
+def _shortened(plain: str) -> str:
+    """As much of a name as a file system takes from any alphabet."""
+    return plain[:LONGEST_NAME].strip("-_")
+
+
+def section_anchors(sections: Iterable[HeadSection], reserved: Iterable[str]) -> Iterator[tuple[str, str, str, int]]:
+    """Yield (title, kind, anchor, papers) of the sections of a day's page that has the ids `reserved` beside them."""
+    taken = list(reserved)
+    for section in sections:
+        taken.append(anchor(section.title, taken))
+        yield section.title, section.kind, taken[-1], len(section.arxiv_ids)
 
 
 def groups(edition: Edition, reserved: Iterable[str] = ()) -> tuple[Group, ...]:
@@ -88,14 +115,13 @@ def groups(edition: Edition, reserved: Iterable[str] = ()) -> tuple[Group, ...]:
     entries = {entry.paper.arxiv_id: entry for entry in edition.entries}
     numbers: dict[str, int] = {}
     found: list[Group] = []
-    for title, kind, arxiv_ids in _with_rest(edition):
+    for section in sections_of(edition):
         items = []
-        for arxiv_id in dict.fromkeys(arxiv_ids):
-            if arxiv_id in entries:  # a section of keywords may name a replacement: those have their own list
-                again = arxiv_id in numbers
-                items.append(Item(numbers.setdefault(arxiv_id, len(numbers) + 1), entries[arxiv_id], again))
+        for arxiv_id in section.arxiv_ids:
+            again = arxiv_id in numbers
+            items.append(Item(numbers.setdefault(arxiv_id, len(numbers) + 1), entries[arxiv_id], again))
         taken = [*reserved, *(group.anchor for group in found)]
-        found.append(Group(title, kind, anchor(title, taken), tuple(items)))
+        found.append(Group(section.title, section.kind, anchor(section.title, taken), tuple(items)))
     return tuple(found)
 
 

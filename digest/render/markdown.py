@@ -3,11 +3,11 @@
 Chooses what the file says; its words and every escape are in templates/markdown. There is no file about all editions.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from .. import report
-from ..models import Edition, KeywordTables, Page
-from . import Look
+from ..models import Edition, Page
+from . import Look, Volumes
 from .environment import fill, text_environment
 from .layout import asides, by_currency, groups, made
 
@@ -39,6 +39,6 @@ class Markdown:
         )
         yield Page(f"{edition.announced.isoformat()}/index.md", text.encode())
 
-    def whole(self, editions: Iterable[Edition], tables: KeywordTables | None = None) -> Iterator[Page]:  # noqa: ARG002
+    def whole(self, volumes: Volumes) -> Iterator[Page]:  # noqa: ARG002
         """Yield nothing: the archive is the site's."""
         yield from ()

@@ -5,15 +5,15 @@ Chooses what a page says and where it links; words and looks are in templates/si
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
 from itertools import groupby
 
 from .. import report
-from ..models import Edition, KeywordTables, Page
-from . import LANGUAGE, Look
+from ..heads import Head, spending
+from ..models import Edition, Page
+from . import LANGUAGE, Look, Volumes
 from .chart import chart
 from .environment import fill, html_environment
-from .layout import Group, asides, by_currency, groups, made
+from .layout import Group, asides, by_currency, groups, made, section_anchors
 
 RESERVED = ("top", "main", "contents", "replacements", "excluded")  #: ids that the templates use themselves
 
@@ -22,30 +22,13 @@ RESERVED = ("top", "main", "contents", "replacements", "excluded")  #: ids that 
 class Day:
     """One line of the archive."""
 
-    announced: date
+    head: Head
     path: str  #: of its page, from the archive's
-    language: str
-    source: str
-    asked: tuple[str, ...]  #: categories, or keywords where no category was asked
-    ledger: report.Ledger
-    groups: tuple[tuple[str, str, int], ...]  #: (title, anchor, papers) of each section
+    groups: tuple[tuple[str, str, str, int], ...]  #: (title, kind, anchor, papers) of each section
 
 
-def _asked(edition: Edition) -> tuple[str, ...]:
-    return edition.categories or edition.keywords
-
-
-def _day(edition: Edition) -> Day:
-    sections = tuple((group.title, group.anchor, len(group.items)) for group in groups(edition, RESERVED))
-    return Day(
-        announced=edition.announced,
-        path=f"{edition.announced.isoformat()}/index.html",
-        language=edition.language,
-        source=edition.source,
-        asked=_asked(edition),
-        ledger=report.ledger(edition),
-        groups=sections,
-    )
+def _day(head: Head) -> Day:
+    return Day(head, f"{head.announced.isoformat()}/index.html", tuple(section_anchors(head.sections, RESERVED)))
 
 
 def _first_waiting(sections: Iterable[Group], state: str) -> str | None:
@@ -58,6 +41,7 @@ class Site:
     """Pages that a browser opens from the disk."""
 
     def __init__(self, look: Look) -> None:
+        self._look = look
         self._environment = html_environment(look.folders)
 
     def day(self, edition: Edition) -> Iterator[Page]:
@@ -69,7 +53,7 @@ class Site:
             "site/day.html.j2",
             edition.language,
             edition=edition,
-            asked=_asked(edition),
+            asked=edition.categories or edition.keywords,
             groups=sections,
             replacements=replacements,
             excluded=excluded,
@@ -81,18 +65,20 @@ class Site:
         )
         yield Page(f"{edition.announced.isoformat()}/index.html", text.encode())
 
-    def whole(self, editions: Iterable[Edition], tables: KeywordTables | None = None) -> Iterator[Page]:  # noqa: ARG002
+    def whole(self, volumes: Volumes) -> Iterator[Page]:
         """Yield the archive: every edition, newest first, by month."""
-        editions = list(editions)
-        days = [_day(edition) for edition in editions]
-        months = [(month, list(found)) for month, found in groupby(days, key=lambda day: day.announced.replace(day=1))]
+        days = [_day(head) for head in volumes.heads]
+        months = [
+            (month, list(found)) for month, found in groupby(days, key=lambda day: day.head.announced.replace(day=1))
+        ]
         latest = days[0] if days else None
         text = fill(
             self._environment,
             "site/archive.html.j2",
-            latest.language if latest else LANGUAGE,
+            latest.head.language if latest else LANGUAGE,
             latest=latest,
             months=months,
-            chart=chart(report.spending(editions)),
+            chart=chart(spending(volumes.heads)),
+            siblings=self._look.siblings,
         )
         yield Page("index.html", text.encode())

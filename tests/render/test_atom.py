@@ -1,11 +1,11 @@
 """The feed: what RFC 4287 asks of it, and nothing from a clock."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from xml.etree import ElementTree as ET
 
 from fakes import card, edition, entry, origin
 
-from digest.render import Look
+from digest.render import Look, Volumes
 from digest.render.atom import NEWEST, Atom
 from render.conftest import Golden
 from render.samples import HOSTILE, earlier, hostile, ordinary
@@ -14,7 +14,7 @@ A = "{http://www.w3.org/2005/Atom}"
 
 
 def feed(look: Look, *editions: object) -> ET.Element:
-    return ET.fromstring(next(Atom(look).whole(editions)).content)  # type: ignore[arg-type]
+    return ET.fromstring(next(Atom(look).whole(Volumes.of(editions))).content)  # type: ignore[arg-type]
 
 
 def text(element: ET.Element, tag: str) -> str:
@@ -25,7 +25,7 @@ def text(element: ET.Element, tag: str) -> str:
 
 def test_feed_and_entries_have_what_atom_requires(look: Look) -> None:
     """An id, a title and a moment each; an author in the feed for entries without one."""
-    root = feed(look, ordinary(), earlier(), edition(entry("2601.00001", authors=())))
+    root = feed(look, ordinary(), earlier(), edition(entry("2601.00001", authors=()), announced=date(2026, 1, 5)))
 
     entries = root.findall(A + "entry")
     assert len(entries) == 7
@@ -36,7 +36,7 @@ def test_feed_and_entries_have_what_atom_requires(look: Look) -> None:
 
 def test_a_paper_of_two_editions_comes_once_as_the_newest_says(look: Look) -> None:
     """Its id has no version, so a reader sees it as the same entry."""
-    root = feed(look, edition(entry(version=2)), edition(entry(version=1)))
+    root = feed(look, edition(entry(version=2)), edition(entry(version=1), announced=date(2026, 3, 16)))
 
     links = [link.attrib["href"] for link in root.iter(A + "link")]
     assert links == ["https://arxiv.org/abs/2603.00001v2"]
@@ -82,4 +82,4 @@ def test_without_editions_the_feed_is_empty_and_valid(look: Look) -> None:
 
 def test_the_feed_is_the_golden_page(look: Look, golden: Golden) -> None:
     """The whole feed, as kept."""
-    golden("feed.xml", next(Atom(look).whole([ordinary(), earlier()])))
+    golden("feed.xml", next(Atom(look).whole(Volumes.of([ordinary(), earlier()]))))

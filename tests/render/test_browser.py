@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fakes import card, edition
 
-from digest.render import Look
+from digest.render import Look, Volumes
 from digest.render.site import Site
 from digest.resources import built_in
 from render.samples import doubtful, earlier, hostile, ordinary
@@ -37,7 +37,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Site(Look(folders=(built_in("templates"),)))
     (folder / "ordinary.html").write_bytes(next(made.day(ordinary())).content)
     (folder / "hostile.html").write_bytes(next(made.day(hostile())).content)
-    (folder / "archive.html").write_bytes(next(made.whole([ordinary(), earlier()])).content)
+    (folder / "archive.html").write_bytes(next(made.whole(Volumes.of([ordinary(), earlier()]))).content)
     far = card(result="提升" + "很" * 60 + "4.1%，" + "也" * 9 + "4.1%。")
     (folder / "doubtful.html").write_bytes(next(made.day(edition(doubtful(card=far)))).content)
     return folder

@@ -7,11 +7,11 @@ from fakes import entry, origin
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digest.heads import DaySpent
 from digest.models import Edition
-from digest.render import Look
+from digest.render import Look, Volumes
 from digest.render.chart import BOTTOM, MOST_DAYS, TOP, VISIBLE, Chart, chart
 from digest.render.site import Site
-from digest.report import DaySpent
 
 FIRST = date(2026, 3, 2)
 
@@ -43,7 +43,7 @@ def paid(days: int, cost: float | None) -> Edition:
 
 
 def archive(look: Look, *editions: Edition) -> str:
-    return next(Site(look).whole(editions)).content.decode()
+    return next(Site(look).whole(Volumes.of(editions))).content.decode()
 
 
 def test_a_chart_needs_two_days_with_replies() -> None:

@@ -5,7 +5,7 @@ from datetime import date
 from fakes import edition, entry, paper
 
 from digest.models import KeywordTable, KeywordTables, Page
-from digest.render import Look, open_formats
+from digest.render import Look, Volumes, open_formats
 from render.samples import earlier, hostile, ordinary
 
 TABLES = KeywordTables(
@@ -20,8 +20,8 @@ def pages(look: Look) -> list[Page]:
     formats = open_formats(look)
     found = [page for one in formats for day in editions for page in one.day(day)]
     for whole in (editions, []):
-        found += [page for one in formats for page in one.whole(whole, TABLES)]
-        found += [page for one in formats for page in one.whole(whole)]
+        found += [page for one in formats for page in one.whole(Volumes.of(whole, TABLES))]
+        found += [page for one in formats for page in one.whole(Volumes.of(whole))]
     return found
 
 

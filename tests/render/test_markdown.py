@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.models import Mark
-from digest.render import Look
+from digest.render import Look, Volumes
 from digest.render.markdown import Markdown
 from digest.resources import built_in
 from render import rendered
@@ -170,7 +170,7 @@ def test_a_day_without_papers_says_so(look: Look) -> None:
 
 def test_there_is_no_file_about_all_days(look: Look) -> None:
     """The archive is the site's."""
-    assert list(Markdown(look).whole([ordinary(), earlier()])) == []
+    assert list(Markdown(look).whole(Volumes.of([ordinary(), earlier()]))) == []
 
 
 def test_the_head_says_what_became_of_every_paper(look: Look) -> None:

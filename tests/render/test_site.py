@@ -1,8 +1,10 @@
 """The site: names that scripts rely on, counts that tell the truth, strangers' text as text."""
 
 import re
+from base64 import b64encode
 from collections import Counter
 from functools import cache
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.models import FIELDS, Edition, Mark, Section, Source
-from digest.render import Look
+from digest.render import Look, Volumes
 from digest.render.site import Site
 from digest.resources import built_in
 from digest.selection import NOT_ASKED
@@ -79,7 +81,7 @@ def day(look: Look, one: Edition) -> str:
 
 
 def archive(look: Look, *editions: Edition) -> str:
-    return next(site(*look.folders).whole(editions)).content.decode()
+    return next(site(*look.folders).whole(Volumes.of(editions))).content.decode()
 
 
 def sums(page: str) -> list[list[int]]:
@@ -254,7 +256,8 @@ def test_hostile_text_stands_on_the_page_as_text(look: Look) -> None:
     """No tag, no handler and no template of a stranger's comes alive; the text is there word for word."""
     seen = Seen(day(look, hostile()))
 
-    assert not seen.tags.keys() & {"script", "img", "iframe"}
+    assert not seen.tags.keys() & {"img", "iframe"}
+    assert seen.tags["script"] == ordinary_scripts(look)
     assert seen.handlers == []
     said = " ".join(HOSTILE.split())
     assert {text for _, text in seen.fields} == {said}
@@ -294,12 +297,20 @@ def test_a_day_without_papers_says_so(look: Look) -> None:
     assert "没有符合条件的论文" in day(look, edition())
 
 
+def ordinary_scripts(look: Look) -> int:
+    """How many scripts of our own stand in a page."""
+    return Seen(day(look, ordinary())).tags["script"]
+
+
 def test_a_page_loads_nothing_and_its_policy_names_its_style(look: Look) -> None:
     """No address to load from stands in the page, and the style is the one the policy allows."""
     page = day(look, ordinary())
 
-    assert re.findall(r'src="|url\(|@import|<script', page) == []
+    assert re.findall(r'src="|url\(|@import|<script ', page) == []
     assert "default-src 'none'; style-src 'sha256-" in page
+    policy = page.partition("Content-Security-Policy")[2].partition(">")[0]
+    for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL):
+        assert b64encode(sha256(script.encode()).digest()).decode() in policy
 
 
 def test_the_archive_lists_every_edition_newest_first_by_month(look: Look) -> None:
@@ -319,7 +330,7 @@ def test_the_archive_without_editions_says_how_to_begin(look: Look) -> None:
 def test_the_same_editions_give_the_same_bytes(look: Look) -> None:
     """No clock, no order of a set."""
     assert list(Site(look).day(ordinary())) == list(Site(look).day(ordinary()))
-    assert list(Site(look).whole([ordinary()])) == list(Site(look).whole([ordinary()]))
+    assert list(Site(look).whole(Volumes.of([ordinary()]))) == list(Site(look).whole(Volumes.of([ordinary()])))
 
 
 def test_a_keyword_may_be_called_like_one_of_our_anchors(look: Look) -> None:
@@ -371,7 +382,8 @@ def test_hostile_words_in_a_mark_are_text(look: Look, kind: Any, instead: str | 
 
     assert ("result", " ".join(said.split())) in seen.fields
     assert seen.tags["mark"] == 1
-    assert not seen.tags.keys() & {"script", "img", "iframe"}
+    assert not seen.tags.keys() & {"img", "iframe"}
+    assert seen.tags["script"] == ordinary_scripts(look)
     assert seen.handlers == []
 
 
@@ -416,4 +428,4 @@ def test_a_record_without_a_receipt_tells_its_tokens(look: Look) -> None:
 def test_the_pages_are_the_golden_pages(look: Look, golden: Golden) -> None:
     """Day and archive whole, as kept."""
     golden("day/index.html", next(Site(look).day(ordinary())))
-    golden("index.html", next(Site(look).whole([ordinary(), earlier()])))
+    golden("index.html", next(Site(look).whole(Volumes.of([ordinary(), earlier()]))))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.models import Edition, KeywordTable, KeywordTables, Paper, Section
-from digest.render import Look
+from digest.render import Look, Volumes
 from digest.render.tables import Tables
 from digest.resources import built_in
 from render import rendered
@@ -27,7 +27,7 @@ def followed(*entries: Any, title: str = "Foo", **fields: Any) -> Edition:
 
 
 def pages(*editions: Edition, tables: Tables = TABLES, over_all_time: KeywordTables | None = None) -> dict[str, str]:
-    return {page.path: page.content.decode() for page in tables.whole(editions, over_all_time)}
+    return {page.path: page.content.decode() for page in tables.whole(Volumes.of(editions, over_all_time))}
 
 
 def searched(*papers: Paper, title: str = "Foo") -> KeywordTables:
@@ -199,5 +199,5 @@ def test_the_notice_has_the_newest_fifteen_without_abstracts() -> None:
 
 def test_the_tables_are_the_golden_pages(look: Look, golden: Golden) -> None:
     """Both files whole, as kept."""
-    for page in Tables(look).whole([ordinary(), earlier()]):
+    for page in Tables(look).whole(Volumes.of([ordinary(), earlier()])):
         golden(page.path, page)

@@ -7,7 +7,7 @@ import pytest
 from fakes import edition, entry
 
 from digest.models import Edition
-from digest.render import Look, open_formats
+from digest.render import Look, Volumes, open_formats
 from digest.render.environment import fill, html_environment, tags, text_environment
 from digest.render.site import Site
 from digest.resources import built_in
@@ -54,7 +54,11 @@ def test_every_format_speaks_every_language(look: Look, language: str) -> None:
     days = [in_language(language, one) for one in (ordinary(), hostile(), edition(), edition(entry(), source="sample"))]
 
     for one in open_formats(look):
-        pages = [page for each in days for page in one.day(each)] + list(one.whole(days)) + list(one.whole([]))
+        pages = (
+            [page for each in days for page in one.day(each)]
+            + list(one.whole(Volumes.of(days)))
+            + list(one.whole(Volumes.of([])))
+        )
         assert all(page.content for page in pages)
 
 
@@ -83,7 +87,7 @@ def test_a_page_speaks_the_language_of_its_edition(look: Look, language: str, sp
 def test_no_chinese_word_of_ours_is_left_in_another_language(look: Look, language: str) -> None:
     """Only the cards, which the samples have in Chinese."""
     one = in_language(language, edition(entry(), doubtful(), entry("2603.00009", card=None), receipt=(bill(), bill())))
-    archive = next(Site(look).whole([one])).content.decode()
+    archive = next(Site(look).whole(Volumes.of([one]))).content.decode()
 
     assert re.findall("[\u4e00-\u9fff]+", our_own(day(look, language, one)).replace("GateNet", "")) == []
     assert re.findall("[\u4e00-\u9fff]+", our_own(archive)) == []
