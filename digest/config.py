@@ -50,6 +50,7 @@ class Config(Part):
     languages: Languages = Field(default=(DEFAULT,), alias="language")  #: an edition in each, the first one's in front
     output: Folder = Path("site")
     site_url: Address | None = None  #: where `output` is on the web: feeds and mails then lead to it
+    readme: Folder | None = None  #: a README of the user's with markers, between which blocks are written
     cache: Folder = Path("cache")
     arxiv: Arxiv = Arxiv()
     engine: EngineSettings = EngineSettings()
@@ -76,6 +77,7 @@ class Config(Part):
         url = f"{self.site_url}/{place.name}" if self.site_url and place.parent == self.output else self.site_url
         together = self.together or self.languages
         changes = {"languages": (tag,), "front": tag, "together": together, "output": place, "site_url": url}
+        changes["readme"] = self.readme if tag == front else None  # the first site's alone
         return self.model_copy(update=changes)
 
     @property
@@ -191,7 +193,7 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     for reserved in ("file", "home", "shared", "api_key", "fallback_key", "front", "together"):
         if reserved in table:
             raise ConfigError(f"{path}: {reserved}: unknown key", hint="keys stay in the environment")
-    for name in ("output", "cache"):
+    for name in ("output", "cache", "readme"):
         if table.get(name) == "":
             del table[name]  # as an empty variable: not set
         elif isinstance(table.get(name), str):  # beside the file that names it, wherever the command runs

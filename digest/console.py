@@ -102,6 +102,7 @@ VARIABLES = {
     "DIGEST_MODEL": "engine.model",
     "DIGEST_SERVICE": "engine.service",
     "DIGEST_SITE_URL": "site_url",
+    "DIGEST_README": "readme",
     "OPENAI_BASE_URL": "engine.base_url",
 }
 

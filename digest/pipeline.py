@@ -9,7 +9,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from . import backends, changes, glossary, history, listings, money, prompts, resources, selection, sites, summary
+from . import (
+    backends,
+    changes,
+    frontpage,
+    glossary,
+    history,
+    listings,
+    money,
+    prompts,
+    resources,
+    selection,
+    sites,
+    summary,
+)
 from .agenda import Order, day_of, gaps, nothing_announced
 from .config import Config
 from .engines import Engine
@@ -19,7 +32,8 @@ from .errors import ConfigError, EngineError, RecordError, SourceError
 from .languages import language_of
 from .listings import Clock
 from .models import Bill, Edition, Entry, KeywordTables, Page, Paper
-from .render import DAY_PAGES, KEYWORD_PAGES, WHOLE_PAGES, Look, Volumes, open_formats
+from .render import DAY_PAGES, KEYWORD_PAGES, SECTION_PAGES, WHOLE_PAGES, Look, Volumes, left_over, open_formats
+from .render.layout import section_path
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -75,6 +89,8 @@ def run(
     if config.engine.name in backends.ASKING and order.papers is None and store.load(day) is None:
         config.key()  # before arXiv is asked for anything and anything is written
     backends.price_of(config)
+    if config.readme:
+        frontpage.examine(config.readme)
     with store.locked():
         return _run(config, order, day, clock, watch, desk, Meter(within=meter))
 
@@ -98,6 +114,8 @@ def _run(
         written, damaged = render(config, [day], watch)
         for other in damaged:
             log.warning("%s; it is left out of the archive", other)
+    elif config.readme:  # which its owner may have changed since
+        frontpage.refresh(config.readme, config.output, look_of(config), opened(config, store)[0])
     if failure:
         raise failure
     seconds = time.monotonic() - began
@@ -287,7 +305,22 @@ def render(
                 yield from (page for one in formats for page in one.day(edition))
         yield from (page for one in formats for page in one.whole(volumes))
 
-    return store.write(pages()), tuple(damaged)
+    if config.readme:
+        frontpage.examine(config.readme)  # before anything is written
+    made: set[str] = set()
+    written = store.write(_noted(pages(), made))
+    for gone in store.remove(left_over(made)):
+        log.info("%s/%s: removed, the keywords take less room now", config.output, gone)
+    if config.readme:
+        frontpage.refresh(config.readme, config.output, look_of(config), volumes)
+    return written, tuple(damaged)
+
+
+def _noted(pages: Iterable[Page], made: set[str]) -> Iterator[Page]:
+    """Yield the pages, and put their paths into `made`."""
+    for page in pages:
+        made.add(page.path)
+        yield page
 
 
 def look_of(config: Config) -> Look:
@@ -338,9 +371,11 @@ def _up_to_date(config: Config, store: Store, edition: Edition) -> bool:
     followed = (not config.categories and store.tables()) or any(one.kind == "keyword" for one in edition.sections)
     keywords = KEYWORD_PAGES if followed else ()
     own = [page.format(day=edition.announced) for page in DAY_PAGES]
+    paths = (section_path(one.kind, one.title) for one in edition.sections)
+    sections = [page.format(path=path) for path in paths for page in SECTION_PAGES]
     looks = [*resources.program(config.home), *(path for path in [config.file] if path)]
     return store.fresh(own, [store.path(edition.announced), *looks]) and store.fresh(
-        (*WHOLE_PAGES, *keywords), [*map(store.path, store.dates()), *store.tables(), *looks]
+        (*WHOLE_PAGES, *sections, *keywords), [*map(store.path, store.dates()), *store.tables(), *looks]
     )
 
 

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from .errors import BusyError, ConfigError, DigestError, RecordError, StorageError
+from .excerpts import excerpt
 from .heads import Head, head_of
 from .models import SCHEMA, Edition, Entry, KeywordTables, Page
 
@@ -148,10 +149,11 @@ class Store:
         """
         with guarded(self.path(announced)):
             content = self.path(announced).read_bytes()
-        if not any(match.decode() in ids for match in _ID.findall(content)):
+        short = excerpt(content, ids)
+        if short == b"" or (short is None and not any(match.decode() in ids for match in _ID.findall(content))):
             return None
         try:
-            return _with_papers(content, ids)
+            return Edition.model_validate_json(short) if short else _with_papers(content, ids)
         except (ValueError, RecursionError) as error:
             raise self._damaged(announced, error) from error
 
@@ -246,6 +248,17 @@ class Store:
                 with guarded(self.output / page.path):
                     os.utime(self.output / page.path)  # it is up to date, should `fresh` ask
         return tuple(changed)
+
+    def remove(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Delete files below the output folder, up to the first that is not there; those that were."""
+        gone = []
+        for path in paths:
+            with guarded(self.output / path):
+                if not (self.output / path).is_file():
+                    break
+                (self.output / path).unlink()
+            gone.append(path)
+        return tuple(gone)
 
 
 def _date(name: str) -> date | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from . import accounts, money, report
 from .models import FIELDS, Bill, Edition, Entry, Reason
 from .plaintext import counted
+from .tex import plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -195,8 +196,8 @@ def contents(edition: Edition) -> str:
         for arxiv_id in section.arxiv_ids:
             entry = by_id[arxiv_id]
             number += 1
-            lines.append(f"{MARKS[entry.state]}[{number}] {entry.paper.title} ({arxiv_id})")
-            lines.append(f"    {entry.card.tldr if entry.card else '; '.join(entry.problems)}")
+            lines.append(f"{MARKS[entry.state]}[{number}] {plain(entry.paper.title)} ({arxiv_id})")
+            lines.append(f"    {plain(entry.card.tldr) if entry.card else '; '.join(entry.problems)}")
     return "\n".join([*lines, *_replacements(edition), *_excluded(edition)])
 
 
@@ -205,15 +206,15 @@ def _replacements(edition: Edition) -> Iterator[str]:
         yield f"\nreplacements [{len(edition.replacements)}]"
     for entry in edition.replacements:
         mark = MARKS[entry.state] if entry.card else " "
-        yield f"{mark}{_version(entry)} {entry.paper.title} ({entry.paper.arxiv_id})"
-        yield from (f"    {line}" for line in (entry.change.note if entry.change else ()))
+        yield f"{mark}{_version(entry)} {plain(entry.paper.title)} ({entry.paper.arxiv_id})"
+        yield from (f"    {plain(line)}" for line in (entry.change.note if entry.change else ()))
 
 
 def _excluded(edition: Edition) -> Iterator[str]:
     if edition.excluded:
         yield f"\nexcluded [{len(edition.excluded)}]"
     for entry in edition.excluded:
-        yield f"-{entry.paper.title} ({entry.paper.arxiv_id}) · {entry.excluded_by}"
+        yield f"-{plain(entry.paper.title)} ({entry.paper.arxiv_id}) · {entry.excluded_by}"
 
 
 def _version(entry: Entry) -> str:
@@ -227,16 +228,16 @@ def card(entry: Entry, edition: Edition) -> str:
     state = "excluded" if entry.excluded_by else entry.state
     lines = [
         f"{paper.arxiv_id}v{paper.version} · {' '.join(paper.categories)} · {edition.announced} · {state}",
-        paper.title,
-        ", ".join(paper.authors),
+        plain(paper.title),
+        ", ".join(map(plain, paper.authors)),
     ]
-    lines += [paper.comment] if paper.comment else []
+    lines += [plain(paper.comment)] if paper.comment else []
     lines += _place(entry)
     lines += [f"{MARKS['flagged']} {problem}" for problem in entry.problems if not entry.excluded_by]
     if entry.card:
-        lines += ["", *(f"{LABELS[name]}: {getattr(entry.card, name)}" for name in FIELDS)]
+        lines += ["", *(f"{LABELS[name]}: {plain(getattr(entry.card, name))}" for name in FIELDS)]
     lines += _history(entry)
-    return "\n".join([*lines, "", f"Abstract: {paper.abstract}", f"https://arxiv.org/abs/{paper.arxiv_id}"])
+    return "\n".join([*lines, "", f"Abstract: {plain(paper.abstract)}", f"https://arxiv.org/abs/{paper.arxiv_id}"])
 
 
 def _history(entry: Entry) -> Iterator[str]:
@@ -249,7 +250,7 @@ def _history(entry: Entry) -> Iterator[str]:
         name = "this card" if nth == 0 and entry.card else "earlier"
         yield f"{name}: {origin.created:%Y-%m-%d %H:%M} UTC · {origin.model}{hint}"
         if name == "earlier":
-            yield f"  TL;DR: {one.tldr}"
+            yield f"  TL;DR: {plain(one.tldr)}"
 
 
 def _place(entry: Entry) -> Iterator[str]:
@@ -265,7 +266,7 @@ def _place(entry: Entry) -> Iterator[str]:
             name for name, is_so in (("title", change.title_changed), ("abstract", change.abstract_changed)) if is_so
         ]
         yield f"{_version(entry)} of {change.announced}: {' and '.join(parts) or 'neither title nor abstract'} changed"
-        yield from (f"  {line}" for line in change.note)
+        yield from (f"  {plain(line)}" for line in change.note)
 
 
 def _reason(reason: Reason) -> str:

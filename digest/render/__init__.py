@@ -7,22 +7,33 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import import_module
+from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from ..heads import Head, head_of
 from ..models import Edition, KeywordTables, Page
 
 FORMATS = (
     "digest.render.site:Site",
+    "digest.render.archive:Archive",
+    "digest.render.sections:Sections",
+    "digest.render.search:Search",
+    "digest.render.starred:Starred",
     "digest.render.markdown:Markdown",
     "digest.render.tables:Tables",
     "digest.render.atom:Atom",
+    "digest.render.mail:Mail",
 )
+EXCERPTS = {  #: block of a README -> what fills it
+    "keywords": "digest.render.tables:Tables",
+    "latest": "digest.render.latest:Latest",
+}
 LANGUAGE = "zh-Hans"  #: of pages about all editions where there is none
 #: What a day and the whole always have; `{day}` is the date.
-DAY_PAGES = ("{day}/index.html", "{day}/index.md")
-WHOLE_PAGES = ("index.html", "feed.xml")
+DAY_PAGES = ("{day}/index.html", "{day}/index.md", "{day}/search.js", "{day}/mail.html", "{day}/mail.txt")
+WHOLE_PAGES = ("index.html", "search.html", "starred.html", "feed.xml")
+SECTION_PAGES = ("{path}.html", "{path}.xml")  #: of each category and keyword; see layout.section_path
 KEYWORD_PAGES = ("keywords.md", "notice.md")  #: where a keyword is followed
 
 
@@ -74,7 +85,38 @@ class Format(Protocol):
         ...
 
 
+class Excerpt(Protocol):
+    """One block of a README, made from a Look."""
+
+    def excerpt(self, volumes: Volumes, base: str) -> tuple[str, ...]:
+        """The text of the block in Markdown, the longest one first; `base` leads from the README to the site."""
+        ...
+
+
 def open_formats(look: Look) -> tuple[Format, ...]:
     """Every format, in the order in which its pages are written."""
-    places = (name.partition(":") for name in FORMATS)
-    return tuple(getattr(import_module(module), attribute)(look) for module, _, attribute in places)
+    return tuple(_opened(name)(look) for name in FORMATS)
+
+
+def open_excerpt(block: str, look: Look) -> Excerpt:
+    """What fills a block of a README."""
+    excerpt: Excerpt = _opened(EXCERPTS[block])(look)
+    return excerpt
+
+
+def _opened(name: str) -> Callable[[Look], Any]:
+    module, _, attribute = name.partition(":")
+    return cast("Callable[[Look], Any]", getattr(import_module(module), attribute))
+
+
+def left_over(written: Collection[str]) -> Iterator[str]:
+    """
+    Yield the paths that a longer row of keyword files would go on with; only a larger run before has left one there.
+
+    >>> from itertools import islice
+    >>> list(islice(left_over({"keywords.md", "keywords-2.md"}), 2)), list(left_over({"index.html"}))
+    (['keywords-3.md', 'keywords-4.md'], [])
+    """
+    if KEYWORD_PAGES[0] in written:
+        names = (f"keywords-{number}.md" for number in count(2))
+        yield from (name for name in names if name not in written)

@@ -1,95 +1,138 @@
-"""The Atom feed: the newest papers of all editions, each once.
+"""Atom feeds: the newest papers of all editions, and those of each category and each keyword.
 
-Moments come from the editions, never from a clock. What an entry says is in templates/atom.
+Chooses what a feed holds; what it says is in templates/atom. Moments come from the editions, never from a clock.
 
 Source: https://www.rfc-editor.org/rfc/rfc4287
 """
 
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime, time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from uuid import NAMESPACE_URL, uuid5
-from xml.etree import ElementTree as ET  # it only writes here: nothing of a stranger is parsed
 
-from ..identifiers import abs_url
+from markupsafe import Markup
+
+from ..heads import Head
 from ..models import Edition, Entry, Page
 from . import LANGUAGE, Look, Volumes
 from .environment import fill, html_environment
+from .tracks import entries_at, tracks
 
-NEWEST = 200  #: entries
-NAMESPACE = "http://www.w3.org/2005/Atom"
+#: A feed goes back by whole dates until it holds so many papers: who asks once a day misses none of a busy day, and a
+#: quiet one empties nothing.
+ENOUGH, ENOUGH_OF_SECTION = 100, 50
+MOST = 1000  #: papers, even of one date
 BEFORE_ALL = datetime(1991, 8, 14, tzinfo=UTC)  #: of a feed without entries: the day arXiv began
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-
-def _element(parent: ET.Element, tag: str, text: str | None = None, **attributes: str) -> ET.Element:
-    """A new last child; characters that XML can't hold become U+FFFD."""
-    attributes = {name: _NOT_XML.sub("\ufffd", value) for name, value in attributes.items()}
-    child = ET.SubElement(parent, tag, attributes)
-    child.text = None if text is None else _NOT_XML.sub("\ufffd", text)
-    return child
+Place = tuple[date, str]  #: where a paper stands: date of the edition, identifier
 
 
-def _updated(edition: Edition, entry: Entry) -> datetime:
-    """When the entry last changed: its announcement, or the reply that made its card, if that came later."""
-    announced = datetime.combine(edition.announced, time(), UTC)
-    return max(announced, entry.card.origin.created) if entry.card else announced
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One feed, by the places of its papers."""
+
+    path: str  #: from the root of the site, without an ending
+    section: str  #: its title; empty for the feed of all
+    places: tuple[Place, ...]  #: newest date first, those of a date in reading order
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An entry as XML, and when it last changed."""
+
+    xml: Markup
+    updated: datetime
+
+
+def feeds(heads: Sequence[Head]) -> Iterator[Feed]:
+    """Yield the feed of all, and that of each section that any edition has had."""
+    everything = ((head.announced, [one for own in head.sections for one in own.arxiv_ids]) for head in heads)
+    yield Feed("feed", "", _newest(everything, ENOUGH))
+    for track in tracks(heads):
+        days = ((stop.announced, stop.arxiv_ids) for stop in track.stops)
+        yield Feed(track.path, track.title, _newest(days, ENOUGH_OF_SECTION))
+
+
+def _newest(days: Iterable[tuple[date, Iterable[str]]], enough: int) -> tuple[Place, ...]:
+    """Places by whole dates, newest first, until there are `enough`; a paper that comes again is left out."""
+    found: dict[str, date] = {}
+    for day, ids in days:
+        if len(found) >= enough:
+            break
+        for one in ids:
+            found.setdefault(one, day)
+    return tuple((day, one) for one, day in found.items())[:MOST]
+
+
+def _moment(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _changed(announced: date, entry: Entry) -> datetime:
+    """When an entry last changed: its announcement, or the reply that made its card, if that came later."""
+    moment = _moment(announced)
+    return max(moment, entry.card.origin.created) if entry.card else moment
 
 
 def _stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _newest(volumes: Volumes) -> Iterator[tuple[Edition, Entry]]:
-    """Entries in reading order, newest edition first; a paper that comes again is left out."""
-    seen: set[str] = set()
-    for head in volumes.heads:
-        ids = list(dict.fromkeys(one for section in head.sections for one in section.arxiv_ids if one not in seen))
-        ids = ids[: NEWEST - len(seen)]
-        seen.update(ids)
-        if edition := volumes.part(head.announced, ids) if ids else None:
-            entries = {entry.paper.arxiv_id: entry for entry in edition.entries}
-            yield from ((edition, entries[one]) for one in ids if one in entries)
-
-
 class Atom:
-    """`feed.xml`."""
+    """`feed.xml`, and a feed for each section."""
 
     def __init__(self, look: Look) -> None:
         self._environment = html_environment(look.folders)
+        self._site_url = look.site_url
 
     def day(self, edition: Edition) -> Iterator[Page]:  # noqa: ARG002
-        """Yield nothing: the feed spans all dates."""
+        """Yield nothing: a feed spans all dates."""
         yield from ()
 
     def whole(self, volumes: Volumes) -> Iterator[Page]:
-        """Yield the feed of the newest entries; without editions it is empty, and valid."""
-        chosen = list(_newest(volumes))
-        language = chosen[0][0].language if chosen else LANGUAGE
-        feed = ET.Element("feed", {"xmlns": NAMESPACE, "xml:lang": language})
-        _element(feed, "id", uuid5(NAMESPACE_URL, f"https://arxiv.org/#digest-{language}").urn)
-        _element(feed, "title", fill(self._environment, "atom/title.html.j2", language).strip(), type="html")
-        _element(feed, "subtitle", fill(self._environment, "atom/subtitle.html.j2", language).strip(), type="html")
-        _element(feed, "updated", _stamp(max((_updated(*pair) for pair in chosen), default=BEFORE_ALL)))
-        _element(_element(feed, "author"), "name", "arXiv")  # for entries whose source names no author
-        for edition, entry in chosen:
-            self._add(feed, edition, entry)
-        ET.indent(feed, "")
-        yield Page("feed.xml", ET.tostring(feed, encoding="utf-8", xml_declaration=True) + b"\n")
+        """Yield every feed; without editions that of all is empty, and valid."""
+        language = volumes.heads[0].language if volumes.heads else LANGUAGE
+        planned = list(feeds(volumes.heads))
+        written = self._written(volumes, planned, {head.announced: head.language for head in volumes.heads})
+        for feed in planned:
+            entries = [written[place] for place in feed.places if place in written]
+            yield self._page(feed, language, entries)
 
-    def _add(self, feed: ET.Element, edition: Edition, entry: Entry) -> None:
-        paper = entry.paper
-        element = _element(feed, "entry")
-        _element(element, "id", abs_url(paper.arxiv_id))
-        _element(element, "title", paper.title)
-        _element(element, "link", rel="alternate", type="text/html", href=abs_url(paper.arxiv_id, paper.version))
-        _element(element, "updated", _stamp(_updated(edition, entry)))
-        for name in filter(None, paper.authors):
-            _element(_element(element, "author"), "name", name)
-        for category in filter(None, paper.categories):
-            _element(element, "category", term=category)
-        if entry.card:
-            _element(element, "summary", entry.card.tldr)
-        content = fill(self._environment, "atom/content.html.j2", edition.language, entry=entry)
-        _element(element, "content", content, type="html")
+    def _written(
+        self, volumes: Volumes, planned: Iterable[Feed], languages: Mapping[date, str]
+    ) -> dict[Place, Written]:
+        """Every paper of every feed, each edition opened and each entry made once."""
+        found = entries_at(volumes, dict.fromkeys(place for feed in planned for place in feed.places))
+        return {place: self._entry(place[0], entry, languages[place[0]]) for place, entry in found.items()}
+
+    def _entry(self, announced: date, entry: Entry, language: str) -> Written:
+        updated = _changed(announced, entry)
+        xml = fill(
+            self._environment,
+            "atom/entry.xml.j2",
+            language,
+            entry=entry,
+            announced=announced,
+            published=_stamp(_moment(entry.first_announced or announced)),
+            updated=_stamp(updated),
+            site_url=self._site_url,
+        )
+        return Written(Markup(xml), updated)  # its template escaped it  # noqa: S704
+
+    def _page(self, feed: Feed, language: str, entries: Sequence[Written]) -> Page:
+        name = f"digest-{language}-{feed.path}" if feed.section else f"digest-{language}"
+        text = fill(
+            self._environment,
+            "atom/feed.xml.j2",
+            language,
+            id=uuid5(NAMESPACE_URL, f"https://arxiv.org/#{name}").urn,
+            path=feed.path,
+            section=feed.section,
+            updated=_stamp(max((one.updated for one in entries), default=BEFORE_ALL)),
+            site_url=self._site_url,
+            entries=[one.xml for one in entries],
+        )
+        return Page(f"{feed.path}.xml", _NOT_XML.sub("\ufffd", text).encode())

@@ -6,6 +6,7 @@ Names the file and line of every fault in a template; knows nothing of editions.
 import traceback
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ from typing import Any
 import jinja2
 
 from ..errors import TemplateError
+from ..links import resources
 from ..plaintext import one_line
+from ..tex import plain
+from .columns import columns
 from .escaping import attribute, cell, cell_link, link_text, linkify, markdown, markdown_piece, without_mentions
-from .layout import money
+from .formulas import typeset
+from .layout import is_regenerated, money
 from .marks import doubts, pieces
 
 #: What a template can raise while it is read or filled; a fault in our own filters names the line that called it.
@@ -50,21 +55,46 @@ def _environment(folders: Sequence[Path], *, autoescape: bool) -> jinja2.Environ
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters |= {"line": one_line, "pieces": pieces, "doubts": doubts, "money": money}
+    environment.filters |= {
+        "line": one_line,
+        "plain": plain,
+        "resources": resources,
+        "pieces": pieces,
+        "doubts": doubts,
+        "is_regenerated": is_regenerated,
+        "money": money,
+    }
     return environment
 
 
 def html_environment(folders: Sequence[Path]) -> jinja2.Environment:
     """For pages: every value is escaped unless a filter of ours made it HTML."""
-    environment = _environment(folders, autoescape=True)
-    environment.filters |= {"linkify": linkify, "csp_source": _csp_source}
-    return environment
+    return _html(tuple(folders), _state(folders))
 
 
 def text_environment(folders: Sequence[Path]) -> jinja2.Environment:
     """For Markdown: nothing is escaped by itself, so each value of a stranger goes through one of the filters."""
+    return _text(tuple(folders), _state(folders))
+
+
+def _state(folders: Sequence[Path]) -> tuple[tuple[str, int], ...]:
+    """What changes with any template: all formats share their compiled templates until then."""
+    paths = (path for folder in folders for path in sorted(folder.rglob("*")))
+    return tuple((str(path), path.stat().st_mtime_ns) for path in paths if path.is_file())
+
+
+@lru_cache(maxsize=4)
+def _html(folders: tuple[Path, ...], _: object) -> jinja2.Environment:
+    environment = _environment(folders, autoescape=True)
+    environment.filters |= {"linkify": linkify, "typeset": typeset, "csp_source": _csp_source}
+    return environment
+
+
+@lru_cache(maxsize=4)
+def _text(folders: tuple[Path, ...], _: object) -> jinja2.Environment:
     environment = _environment(folders, autoescape=False)
     environment.filters |= {
+        "columns": columns,
         "markdown": markdown,
         "markdown_piece": markdown_piece,
         "attribute": attribute,

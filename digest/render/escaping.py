@@ -1,4 +1,4 @@
-"""Strangers' text made safe for a page: addresses found by a strict rule, Markdown escaped where it means something.
+"""Strangers' text made safe for a page: web addresses become links, Markdown escaped where it means something.
 
 Pure, and keeps every word: never cleans, cuts or repairs. What a template prints as HTML is escaped by its environment.
 """
@@ -10,20 +10,16 @@ from html.entities import html5
 
 from markupsafe import Markup
 
+from ..addresses import addresses, located
 from ..plaintext import one_line
-
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-# A host, then only what RFC 3986 allows: Chinese punctuation ends an address; user:password@ makes it none.
-_ADDRESS = re.compile(
-    rf"(?<![A-Za-z])https?://{_LABEL}(?:\.{_LABEL})+(?::\d{{1,5}})?(?![A-Za-z0-9_@])"
-    r"(?:[/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?"
-)
-_PAIRS = {")": "(", "]": "["}
+from ..tex import atoms
+from ..tex_math import read
+from .formulas import formula
 
 # One class of characters first, then what must stand around each: three times as fast as alternatives.
 _SIGNS = re.compile(
     r"""
-    [\\`*_~<&\[\]]
+    [\\`*_~<&\[\]{%\#]
     (?: (?<=\\) (?=[!-/:-@\[-`{-~]|$)
       | (?<=`)
       | (?<=\*) (?: (?<!\s\*) | (?!\s) )
@@ -32,6 +28,7 @@ _SIGNS = re.compile(
       | (?P<tag> (?<=<) (?=[A-Za-z/!?]) )
       | (?<=&) (?=(?P<entity>\#\w+;|[A-Za-z]\w+;))
       | (?P<bracket> (?<=[\[\]]) )
+      | (?<=\{[{%\#])                       # what Jekyll, or an action that opens an issue, would run
     )
     """,
     re.VERBOSE,
@@ -39,44 +36,36 @@ _SIGNS = re.compile(
 # What would begin a block at the start of a line: a number of a list, or a heading, quotation, list, rule, fence.
 _START = re.compile(r"\d{1,9}(?=[.)](?:\s|$))|(?=#{1,6}(?:\s|$)|>|[-+](?:\s|$)|(?:-\s*){2,}$|=+$|~~~)")
 _ENTITY = re.compile(r"&#?\w+;")
-_MENTION = re.compile(r"(?<![A-Za-z0-9_/.])@(?=[A-Za-z0-9])")
-
-
-def _trimmed(address: str) -> str:
-    """`address` without the punctuation of the sentence around it.
-
-    >>> _trimmed("https://x.org/a_(b)).")
-    'https://x.org/a_(b)'
-    """
-    while address:
-        last = address[-1]
-        if last not in ".,;:!?'*" and not (last in _PAIRS and address.count(last) > address.count(_PAIRS[last])):
-            break
-        address = address[:-1]
-    return address
-
-
-def addresses(text: str) -> list[tuple[int, int]]:
-    """Where web addresses stand in `text`, as (start, end), in order; http and https only.
-
-    >>> addresses("见https://x.org/a，更多 javascript:alert(1) ftp://x.org")
-    [(1, 16)]
-    """
-    if "://" not in text:
-        return []
-    return [(found.start(), found.start() + len(_trimmed(found[0]))) for found in _ADDRESS.finditer(text)]
+# What GitHub makes of an issue's text beside Markdown: @name, #12, owner/name#12, GH-12; an address is left as it is.
+_CALL = re.compile(r"(https?://[^\s<>|]+)|(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])|(?<!&)#(?=\d)|\bGH-(?=\d)", re.IGNORECASE)
 
 
 def linkify(text: str) -> Markup:
-    """`text` as HTML: its web addresses are links, everything else is escaped.
+    r"""
+    `text` as HTML: web addresses, also torn or without a scheme, are links, formulas are set, all else is escaped.
 
-    >>> linkify("See <https://x.org>.")
-    Markup('See &lt;<a href="https://x.org" rel="noopener nofollow">https://x.org</a>&gt;.')
+    >>> linkify(r"See <\url{https://x.org/a\_b}>.")
+    Markup('See &lt;<a href="https://x.org/a_b" rel="noopener nofollow">https://x.org/a_b</a>&gt;.')
     """
-    link = Markup('<a href="{0}" rel="noopener nofollow">{0}</a>')
+    parts, words = [Markup()], ""
+    for atom in atoms(text):
+        if atom.kind not in {"formula", "display"}:
+            words += atom.text
+        elif (reading := read(atom.text)).simple:  # "$\sim$" may be a part of an address
+            words += reading.text
+        else:
+            parts += [_linked(words), formula(atom.text, display=atom.kind == "display")]
+            words = ""
+    return Markup().join([*parts, _linked(words)])
+
+
+def _linked(text: str) -> Markup:
+    """`text` without TeX as HTML with links."""
+    link = Markup('<a href="{}" rel="noopener nofollow">{}</a>')
     parts, done = [Markup()], 0
-    for start, end in addresses(text):
-        parts += [Markup.escape(text[done:start]), link.format(text[start:end])]
+    for start, end, url in located(text):
+        shown = text[start:end]
+        parts += [Markup.escape(text[done:start]), link.format(url, url if "\\" in shown else shown)]
         done = end
     return Markup().join([*parts, Markup.escape(text[done:])])
 
@@ -152,7 +141,7 @@ def markdown_piece(text: str, first: bool = False) -> str:
 
 def attribute(text: str) -> str:
     """`text` on one line within the quotes of an attribute of HTML in Markdown."""
-    return escape(one_line(text))
+    return escape(one_line(text)).replace("{", "&#123;")  # nor anything that Jekyll would read
 
 
 def link_text(text: str) -> str:
@@ -184,9 +173,11 @@ def cell_link(text: str) -> str:
 
 
 def without_mentions(markdown_text: str) -> str:
-    """Markdown in which no `@name` calls a user of GitHub: a space of no width follows the sign, as Renovate does.
+    """Markdown that calls no user and no issue of GitHub: a space of no width stands in each name, as Renovate does.
 
-    >>> without_mentions("@ICLR, Pass@k")
-    '@&#8203;ICLR, Pass@k'
+    >>> without_mentions("@ICLR, Pass@k, task #3")
+    '@&#8203;ICLR, Pass@k, task #&#8203;3'
+
+    Source: https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls
     """
-    return _MENTION.sub("@&#8203;", markdown_text)
+    return _CALL.sub(lambda found: found[0] if found[1] else f"{found[0]}&#8203;", markdown_text)

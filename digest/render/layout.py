@@ -9,11 +9,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
 
 from ..heads import HeadSection, sections_of
-from ..models import Bill, Edition, Entry, Origin
+from ..models import Bill, Edition, Entry, Origin, Reason
 from ..selection import NOT_ASKED
 
+#: Ids that the templates of a day use themselves.
+RESERVED = (
+    *("top", "main", "contents", "replacements", "excluded", "nothing", "said", "tools"),
+    *("toolbar", "find", "count", "clear", "more", "view", "section", "extra", "export", "theme", "single"),
+)
 LONGEST_NAME = 60  #: characters of a file's name before its ending
 
 _NOT_IN_ANCHOR = re.compile(r"\W+")
@@ -165,6 +171,20 @@ def by_currency(receipt: Iterable[Bill]) -> tuple[tuple[str, float], ...]:
         if bill.cost is not None:
             sums.setdefault(bill.currency or "", []).append(bill.cost)
     return tuple((currency, sum(costs)) for currency, costs in sums.items() if len(costs) > 1)
+
+
+def further_reasons(entry: Entry, title: str) -> tuple[Reason, ...]:
+    """Why an entry stands in the section `title`, as far as neither that nor the paper's categories say it."""
+    said = {name.casefold() for name in (title, *entry.paper.categories)}
+    return tuple(reason for reason in entry.why if reason.value.casefold() not in said)
+
+
+def is_regenerated(entry: Entry) -> bool:
+    """Whether its card took the place of another that was made for it; not so where a new version got a new card."""
+    made_before = takewhile(
+        lambda key: entry.card is None or key != entry.card.origin.key, (one.key for one in entry.replies)
+    )
+    return not {card.origin.key for card in entry.earlier}.isdisjoint(made_before)
 
 
 def money(amount: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..models import Entry, Mark
+from ..tex import Atom, atoms, plain
 
 Span = tuple[int, int]  #: (start, end) in a field
 
@@ -23,6 +24,7 @@ _GROUP_BEHIND = re.compile(r",\d{3}(?!\d)")
 _JOINED_BEFORE = re.compile(r"[A-Za-z_][-_]?\Z")
 _JOINED_BEHIND = re.compile(rf"[A-Za-z_%％‰×^/]|\s%|[{_NUMERALS}]")
 _LATIN = re.compile(r"[0-9A-Za-zÀ-ɏ]")
+_WORD_BEFORE, _WORD_BEHIND = re.compile(r"[A-Za-z0-9.]{0,40}\Z"), re.compile(r"[A-Za-z0-9.]{0,40}")
 _UNSPELT = frozenset("\\${}\u200b\u00ad")  #: signs that TeX puts into a figure; a check may name it without them
 
 
@@ -47,8 +49,32 @@ def pieces(entry: Entry, field: str) -> tuple[Piece, ...]:
 
 
 def cut(text: str, marks: list[Mark]) -> tuple[Piece, ...]:
-    """`text` cut at every place where the words of a mark stand."""
-    spans = [(start, end, mark) for mark in marks for start, end in places(text, mark)]
+    """`text` cut at every place where the words of a mark stand, but never inside a formula or a macro."""
+    found = [(start, end, mark) for mark in marks for start, end in places(text, mark)]
+    if not found:
+        return (Piece(text),)
+    tex = [atom for atom in atoms(text) if atom.kind != "text"]
+    cuts = _cut(text, [(*_whole(text, (start, end), tex), mark) for start, end, mark in found])
+    # What a sign means may rest on what stands beside it: where a piece alone would read otherwise, nothing is cut.
+    if "".join(plain(piece.text) for piece in cuts) != plain(text):
+        return (Piece(text, tuple(dict.fromkeys(mark for _, _, mark in found))),)
+    return cuts
+
+
+def _whole(text: str, span: Span, tex: list[Atom]) -> Span:
+    """A place with all of each formula and macro that it touches, and the words that a tie or a dash joins it to."""
+    start, end = span
+    for atom in tex:
+        if atom.kind == "joint" and atom.start <= span[1] and span[0] <= atom.end:
+            before, behind = _WORD_BEFORE.search(text, 0, atom.start), _WORD_BEHIND.match(text, atom.end)
+            start = min(start, before.start() if before else atom.start)
+            end = max(end, behind.end() if behind else atom.end)
+        elif atom.start < span[1] and span[0] < atom.end:
+            start, end = min(start, atom.start), max(end, atom.end)
+    return start, end
+
+
+def _cut(text: str, spans: list[tuple[int, int, Mark]]) -> tuple[Piece, ...]:
     found: list[tuple[int, int, tuple[Mark, ...]]] = []
     for start, end, mark in sorted(spans, key=lambda one: (one[0], -one[1])):
         if found and start < found[-1][1]:

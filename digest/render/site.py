@@ -1,34 +1,24 @@
-"""HTML: a page for each announcement date, and the archive of all of them.
+"""HTML: a page for each announcement date.
 
 Chooses what a page says and where it links; words and looks are in templates/site. Pages need no network and no script.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import groupby
 
 from .. import report
-from ..heads import Head, spending
 from ..models import Edition, Page
-from . import LANGUAGE, Look, Volumes
-from .chart import chart
+from . import Look, Volumes
 from .environment import fill, html_environment
-from .layout import Group, asides, by_currency, groups, made, section_anchors
-
-RESERVED = ("top", "main", "contents", "replacements", "excluded")  #: ids that the templates use themselves
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """One line of the archive."""
-
-    head: Head
-    path: str  #: of its page, from the archive's
-    groups: tuple[tuple[str, str, str, int], ...]  #: (title, kind, anchor, papers) of each section
-
-
-def _day(head: Head) -> Day:
-    return Day(head, f"{head.announced.isoformat()}/index.html", tuple(section_anchors(head.sections, RESERVED)))
+from .layout import (
+    RESERVED,
+    Group,
+    asides,
+    by_currency,
+    further_reasons,
+    groups,
+    made,
+    section_path,
+)
 
 
 def _first_waiting(sections: Iterable[Group], state: str) -> str | None:
@@ -60,25 +50,13 @@ class Site:
             ledger=report.ledger(edition),
             made=made(edition),
             totals=by_currency(edition.receipt),
+            further_reasons=further_reasons,
+            section_path=section_path,
             first_flagged=_first_waiting(sections, "flagged"),
             first_pending=_first_waiting(sections, "pending"),
         )
         yield Page(f"{edition.announced.isoformat()}/index.html", text.encode())
 
-    def whole(self, volumes: Volumes) -> Iterator[Page]:
-        """Yield the archive: every edition, newest first, by month."""
-        days = [_day(head) for head in volumes.heads]
-        months = [
-            (month, list(found)) for month, found in groupby(days, key=lambda day: day.head.announced.replace(day=1))
-        ]
-        latest = days[0] if days else None
-        text = fill(
-            self._environment,
-            "site/archive.html.j2",
-            latest.head.language if latest else LANGUAGE,
-            latest=latest,
-            months=months,
-            chart=chart(spending(volumes.heads)),
-            siblings=self._look.siblings,
-        )
-        yield Page("index.html", text.encode())
+    def whole(self, volumes: Volumes) -> Iterator[Page]:  # noqa: ARG002
+        """Yield nothing: archive.py and sections.py have the pages about all editions."""
+        yield from ()

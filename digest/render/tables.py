@@ -3,7 +3,7 @@
 Chooses and orders the rows; the form of a row and its escapes are in templates/tables. Writes nothing without keywords.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
@@ -11,8 +11,14 @@ from ..heads import Head
 from ..models import Edition, KeywordTables, Page, Paper
 from . import Look, Volumes
 from .environment import fill, text_environment
+from .packing import SHOWN, Printed, contents, packed
+from .tracks import entries_at
 
 NEWEST = 15  #: rows of a keyword in the notice
+BODY = 65_536  #: bytes of an issue's text that GitHub surely takes: it refuses more characters than that
+HEADING = "Daily Papers"  #: over the tables of each file
+#: Characters of a paper's texts at most, far above any real one: one row must not fill a file.
+LONGEST = {"title": 2_000, "abstract": 12_000, "comment": 4_000}
 ENGLISH = "en"  #: like the papers' titles and abstracts, whatever the language of the cards: these files have no cards
 
 
@@ -38,7 +44,13 @@ class Table:
 
 
 def _row(paper: Paper, announced: date) -> Row:
-    return Row(paper, _moment(paper.updated, announced))
+    return Row(_bounded(paper), _moment(paper.updated, announced))
+
+
+def _bounded(paper: Paper) -> Paper:
+    texts = ((name, getattr(paper, name) or "", most) for name, most in LONGEST.items())
+    cut = {name: f"{text[:most]}…" for name, text, most in texts if len(text) > most}
+    return paper.model_copy(update=cut) if cut else paper
 
 
 def _moment(updated: datetime | None, announced: date) -> datetime:
@@ -78,21 +90,8 @@ def newest(rows: Iterable[Place], limit: int) -> tuple[Place, ...]:
     return tuple(sorted(rows, key=lambda row: row.moment, reverse=True)[:limit])
 
 
-def _papers(volumes: Volumes, places: Iterable[Place]) -> dict[tuple[date, str], Paper]:
-    """The papers at `places`, each edition opened once."""
-    wanted: dict[date, set[str]] = {}
-    for place in places:
-        wanted.setdefault(place.announced, set()).add(place.arxiv_id)
-    found = {}
-    for day, ids in wanted.items():
-        if edition := volumes.part(day, ids):
-            for entry in (*edition.replacements, *edition.entries):
-                found[day, entry.paper.arxiv_id] = entry.paper
-    return found
-
-
 class Tables:
-    """`keywords.md` and `notice.md`."""
+    """`keywords.md`, `keywords-2.md` and so on where one is not enough, and `notice.md`."""
 
     def __init__(self, look: Look) -> None:
         self._environment = text_environment(look.folders)
@@ -103,16 +102,66 @@ class Tables:
         yield from ()
 
     def whole(self, volumes: Volumes) -> Iterator[Page]:
-        """Yield both files, or nothing where no keyword is followed; tables over all time go before the editions'."""
-        tables = volumes.tables
-        shown = list(self._over_all_time(tables)) if tables else []
-        shown += self._over_editions(volumes, {table.title for table in shown})
-        short = [Table(table.title, table.rows[:NEWEST]) for table in shown]
-        updated = tables.updated if tables else max((head.announced for head in volumes.heads), default=None)
+        """Yield all files, or nothing where no keyword is followed; tables over all time go before the editions'."""
+        shown = self._tables(volumes)
         if shown:
-            most = max(self._most(table.title) for table in shown)
-            yield self._page("keywords.md", tables=shown, updated=updated, most=most)
-            yield self._page("notice.md", tables=short, updated=updated, newest=NEWEST)
+            yield from self._pages(self._printed(shown), volumes)
+            yield self._notice(shown, volumes)
+
+    def excerpt(self, volumes: Volumes, base: str) -> tuple[str, ...]:
+        """The tables for a README, from which the site is at `base`; and, should they be too long, links to them."""
+        printed = self._printed(self._tables(volumes))
+        if not printed:
+            return ("",)
+        said = {"tables": printed, "updated": _updated(volumes)}
+        lines = contents(self._files(printed, volumes), [HEADING])
+        return (
+            self._fill("readme/keywords.md.j2", **said),
+            self._fill("readme/contents.md.j2", **said, contents=lines, base=base),
+        )
+
+    def _tables(self, volumes: Volumes) -> list[Table]:
+        shown = list(self._over_all_time(volumes.tables)) if volumes.tables else []
+        return [*shown, *self._over_editions(volumes, {table.title for table in shown})]
+
+    def _printed(self, tables: Iterable[Table], template: str = "rows") -> list[Printed]:
+        """The tables line by line."""
+        texts = ((one, self._fill(f"tables/{template}.md.j2", rows=one.rows)) for one in tables)
+        return [Printed(one.title, tuple(filter(None, text.split("\n")))) for one, text in texts]
+
+    def _pages(self, printed: Sequence[Printed], volumes: Volumes) -> list[Page]:
+        """As few files as hold the tables, each of which a code host shows whole."""
+        return self._made(self._files(printed, volumes), volumes)
+
+    def _files(self, printed: Sequence[Printed], volumes: Volumes) -> tuple[tuple[Printed, ...], ...]:
+        room = SHOWN
+        while True:
+            files = packed(printed, room)
+            over = max(len(page.content) for page in self._made(files, volumes)) - SHOWN
+            if over <= 0 or room < SHOWN // 2:
+                return files
+            room -= over
+
+    def _made(self, files: Sequence[Sequence[Printed]], volumes: Volumes) -> list[Page]:
+        most = max(self._most(table.title) for tables in files for table in tables)
+        said = {"contents": contents(files, [HEADING]), "files": len(files), "heading": HEADING, "most": most}
+        return [
+            self._page(
+                file_name(number), "keywords.md", tables=tables, number=number, updated=_updated(volumes), **said
+            )
+            for number, tables in enumerate(files, 1)
+        ]
+
+    def _notice(self, tables: Iterable[Table], volumes: Volumes) -> Page:
+        """The newest of each keyword: `NEWEST`, or as many as an issue's text can hold."""
+        printed = self._printed((Table(one.title, one.rows[:NEWEST]) for one in tables), "notice_rows")
+        for count in range(NEWEST, -1, -1):
+            short = [Printed(one.title, one.lines[:count]) for one in printed]
+            said = {"tables": short if count else (), "newest": count, "wanted": NEWEST, "all": len(printed)}
+            page = self._page("notice.md", "notice.md", updated=_updated(volumes), **said)
+            if len(page.content) <= BODY:
+                break
+        return page
 
     def _over_all_time(self, tables: KeywordTables) -> Iterator[Table]:
         """Yield the tables of arXiv's own search, their papers in the order of the record."""
@@ -130,13 +179,32 @@ class Tables:
             for title, rows in gather(volumes.heads).items()
             if title in followed
         }
-        papers = _papers(volumes, (place for places in found.values() for place in places))
+        entries = entries_at(volumes, ((one.announced, one.arxiv_id) for places in found.values() for one in places))
         for title, places in found.items():
-            rows = ((papers.get((place.announced, place.arxiv_id)), place) for place in places)
-            yield Table(title, tuple(Row(paper, place.moment) for paper, place in rows if paper))
+            rows = ((entries.get((place.announced, place.arxiv_id)), place) for place in places)
+            yield Table(title, tuple(Row(_bounded(entry.paper), place.moment) for entry, place in rows if entry))
 
     def _most(self, title: str) -> int:
         return self._limits.get(title, self._limit)
 
-    def _page(self, path: str, **values: object) -> Page:
-        return Page(path, fill(self._environment, f"tables/{path}.j2", ENGLISH, **values).encode())
+    def _page(self, path: str, template: str, **values: object) -> Page:
+        return Page(path, self._fill(f"tables/{template}.j2", **values).encode())
+
+    def _fill(self, template: str, **values: object) -> str:
+        return fill(self._environment, template, ENGLISH, **values)
+
+
+def file_name(number: int) -> str:
+    """The file of the tables with a number, from 1.
+
+    >>> file_name(1), file_name(2)
+    ('keywords.md', 'keywords-2.md')
+    """
+    return "keywords.md" if number == 1 else f"keywords-{number}.md"
+
+
+def _updated(volumes: Volumes) -> date | None:
+    """The day up to which the tables are."""
+    if volumes.tables:
+        return volumes.tables.updated
+    return max((head.announced for head in volumes.heads), default=None)

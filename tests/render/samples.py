@@ -13,6 +13,72 @@ HOSTILE = (
     "</p></details> <!-- x --> \"' onmouseover=alert(4) ]]> https://x.example/a_(b)?q=<b> " + "x" * 300
 )
 
+#: One danger each: none of them may do anything, and each stands as it is wherever a stranger's words stand.
+HOSTILE_TEXTS = (
+    "</script><script>alert(1)</script>",
+    "</style></title></textarea></template><svg onload=alert(1)><p>",
+    "<math><mtext><img src=x onerror=alert(1)></mtext></math>",
+    "--> <!-- ]]> <![CDATA[ <? ?> &#x3c;b&#x3e; &amp;lt;",
+    "{{ 7*7 }} {% for x in y %} {# gone #} {{- x|safe -}}",
+    "`${alert(1)}` ${7*7} <%= 7*7 %> #{7*7}",
+    "[a](javascript:alert(1)) ![i](http://evil.example/i.png) <http://evil.example/> [r]: http://evil.example/",
+    "| a | b |",
+    "# H1 > quote - list + more * and 1. numbers --- === ~~~ ``` @somebody #1 GH-1",
+    "javascript:alert(1) data:text/html,<script>alert(1)</script>",
+    "\" onmouseover=alert(1) style=color:red x=' autofocus onfocus=alert(1) `",
+    r"$\href{javascript:alert(1)}{x}$ \url{javascript:alert(1)} $\class{x}{y} \style{color:red}{z} \text{<b>}$",
+    "left \u202e\u2066\u2067thgir\u2069\u200f\u061c right",
+    "line\u2028separator\u2029paragraph\x0bvertical\x85next",
+    "x" * 10_000,
+    "\u5b57" * 2_000,
+    "Z" + "\u0301\u0327\u0489" * 300,
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 100,
+)
+
+
+#: As many harmless ones: a page of them is made of the same elements.
+HARMLESS_TEXTS = (
+    *(f"Harmless words, number {count}" for count in range(len(HOSTILE_TEXTS) - 2)),
+    "A formula $x$ that can be set",
+    r"A formula $\class{x}{y}$ that can't",
+)
+
+
+def besieged(announced: date, texts: tuple[str, ...] = HOSTILE_TEXTS) -> Edition:
+    """A paper for each of the texts, which stands in every place where a stranger's words stand."""
+    entries = tuple(
+        entry(
+            f"2603.1{number:04d}",
+            title=text,
+            authors=(text, *(f"{text} {count}" for count in range(12))) if len(text) < 500 else (text,),
+            abstract=text,
+            comment=text,
+            categories=(text, "cs.CL"),
+            card=card(**dict.fromkeys(GOOD, text), origin=origin(model=text)),
+            why=(because("keyword", text), because("author", text)),
+            problems=(text,) if number % 2 else (),
+        )
+        for number, text in enumerate(texts)
+    )
+    day = edition(
+        *entries,
+        announced=announced,
+        notes=texts,
+        receipt=(bill(model=texts[0], cost=0.5, currency=texts[0]),),
+        replacements=tuple(
+            replacement(f"2602.3{number:04d}", title=text, abstract=text, change=changed(note=(text,)))
+            for number, text in enumerate(texts)
+        ),
+        excluded=tuple(
+            entry(f"2603.2{number:04d}", card=None, title=text, excluded_by=text) for number, text in enumerate(texts)
+        ),
+    )
+    keywords = (
+        Section(title=text, kind="keyword", arxiv_ids=tuple(one.paper.arxiv_id for one in entries[:3]))
+        for text in texts
+    )
+    return day.with_sections((*day.sections, *keywords))
+
 
 def ordinary() -> Edition:
     """One announcement date: shown, flagged, pending, cross-listed and excluded papers, a keyword, replacements."""
@@ -79,16 +145,21 @@ NAME = Mark(field="method", words="GateNet", kind="name", instead="GatedNet")
 
 
 def doubtful(arxiv_id: str = "2603.00003", **fields: Any) -> Entry:
-    """A card with a wrong figure and a wrong name, of a second asking and another model."""
+    """A card with a wrong figure and a wrong name, of a second asking and another model, in place of an earlier one."""
     said = card(
         method="作者提出 GateNet，并在注意力层加入门控。",
         result="准确率提升 4.1%，参数只有 24.1% 。",
-        origin=origin(model="fake-2", repair=True),
+        origin=origin(model="fake-2", key="k2", repair=True),
     )
     marks = (FIGURE, NAME)
-    return entry(
-        arxiv_id, **{"card": said, "marks": marks, "problems": tuple(map(str, marks)), "earlier": (card(),), **fields}
-    )
+    mine: dict[str, Any] = {
+        "card": said,
+        "marks": marks,
+        "problems": tuple(map(str, marks)),
+        "earlier": (card(),),
+        "replies": (origin(), said.origin),
+    }
+    return entry(arxiv_id, **{**mine, **fields})
 
 
 def bill(**fields: Any) -> Bill:

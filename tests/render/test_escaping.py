@@ -1,13 +1,19 @@
 """Strangers' text in Markdown and HTML: it stands there as text, and keeps its looks where nothing is at stake."""
 
+import html
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digest.addresses import addresses
 from digest.plaintext import one_line
-from digest.render.escaping import addresses, cell, cell_link, link_text, linkify, markdown, without_mentions
+from digest.render.escaping import cell, cell_link, link_text, linkify, markdown, without_mentions
+from digest.tex import plain
 from render import rendered
 
+MATHS = ("math", "mi", "mn", "mo", "mrow", "msup", "msub", "msubsup", "mtext", "mspace", "code")
 _PIECES = [*"*_`~[]()<>!#+-=|\\&;:.$^@\"' 1aé中，\n"]
 _PIECES += ["](", "][", "]:", "http://x.org/_a_", "https://a.org/~u/*x*", "<b>", "</b>", "<!--", "&amp;", " &#42; "]
 _PIECES += [
@@ -99,15 +105,37 @@ def test_addresses_are_found_as_people_write_them(text: str, found: list[str]) -
 
 
 @given(HOSTILE)
-def test_linkified_text_has_no_markup_but_links(text: str) -> None:
-    """Without its links, the HTML is the escaped text."""
-    plain = str(linkify(text))
-    for start, end in reversed(addresses(text)):
-        address = str(linkify(text[start:end]))
-        assert address.startswith('<a href="http')
-        plain = plain.replace(address, "")
-    assert "<" not in plain
-    assert ">" not in plain
+def test_linkified_text_has_no_markup_but_links_and_formulas(text: str) -> None:
+    """Every tag is one of ours, and what a reader sees has no sign of a tag but those that were in the text."""
+    made = str(linkify(text))
+
+    assert set(re.findall(r"<(/?[a-z]+)", made)) <= {"a", "/a", *(slash + tag for slash in ("", "/") for tag in MATHS)}
+    assert all(link.startswith(("http://", "https://")) for link in re.findall(r'href="([^"]*)"', made))
+
+
+@given(HOSTILE)
+def test_linkified_text_without_tex_shows_just_that_text(text: str) -> None:
+    """Links add nothing to see."""
+    if plain(text) == text and "$" not in text:
+        assert html.unescape(re.sub(r"<[^>]*>", "", str(linkify(text)))) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        (r"\url{https://x.org/a\_b}.", '<a href="https://x.org/a_b" {}>https://x.org/a_b</a>.'),
+        (
+            r"\href{https://x.org}{our $n$}",
+            'our <math><mi>n</mi></math> (<a href="https://x.org" {}>https://x.org</a>)',
+        ),
+        (r"https://x.org/$\sim$ada", '<a href="https://x.org/~ada" {}>https://x.org/~ada</a>'),
+        (r"\textbf{<b>} at https://x.org", '&lt;b&gt; at <a href="https://x.org" {}>https://x.org</a>'),
+        (r"\href{javascript:alert(1)}{x}", "x (javascript:alert(1))"),
+    ],
+)
+def test_addresses_in_tex_are_links(text: str, made: str) -> None:
+    """Whole, with formulas set and all else escaped; nothing but http and https is a link."""
+    assert str(linkify(text)) == made.format('rel="noopener nofollow"')
 
 
 def test_a_notice_calls_nobody() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from digest.models import Mark
 from digest.render.marks import cut, doubts, pieces, places
+from digest.tex import plain
 from render.samples import FIGURE, NAME, doubtful
 
 
@@ -126,3 +127,30 @@ def test_hostile_words_mark_themselves_and_nothing_else() -> None:
         "(c|d)",
         " [e] \\w+",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "whole"),
+    [
+        (r"提升 $3.5\%$ 。", "3.5", r"$3.5\%$"),
+        (r"达到 $\frac{1}{2}$ 与 4", "2", r"$\frac{1}{2}$"),
+        (r"共 \textbf{12 个} 类", "12", r"\textbf{12 个}"),
+        (r"提升 85\% 。", "85%", r"85\%"),
+        ("约 10^5 个", "5", "10^5"),
+        ("在 3--5 之间", "3", "3--5"),
+        ("在 3--5 之间", "5", "3--5"),
+        ("提升 2.1~dB", "2.1", "2.1~dB"),
+    ],
+)
+def test_a_formula_and_a_macro_are_marked_whole(text: str, words: str, whole: str) -> None:
+    """Half of one would be read as something else."""
+    assert marked(text, mark(words)) == [whole]
+
+
+SIGNS = st.text(st.sampled_from("01234.,%-万 \\${}^_~`'ABn提"), max_size=40)
+
+
+@given(SIGNS, st.lists(WORDS, max_size=4))
+def test_the_pieces_are_read_as_the_field_is(text: str, marks: list[Mark]) -> None:
+    """However it is cut, a reader sees the same signs."""
+    assert "".join(plain(piece.text) for piece in cut(text, marks)) == plain(text)

@@ -8,6 +8,7 @@ from fakes import edition, entry
 
 from digest.models import Edition
 from digest.render import Look, Volumes, open_formats
+from digest.render.archive import Archive
 from digest.render.environment import fill, html_environment, tags, text_environment
 from digest.render.site import Site
 from digest.resources import built_in
@@ -87,7 +88,7 @@ def test_a_page_speaks_the_language_of_its_edition(look: Look, language: str, sp
 def test_no_chinese_word_of_ours_is_left_in_another_language(look: Look, language: str) -> None:
     """Only the cards, which the samples have in Chinese."""
     one = in_language(language, edition(entry(), doubtful(), entry("2603.00009", card=None), receipt=(bill(), bill())))
-    archive = next(Site(look).whole(Volumes.of([one]))).content.decode()
+    archive = next(Archive(look).whole(Volumes.of([one]))).content.decode()
 
     assert re.findall("[\u4e00-\u9fff]+", our_own(day(look, language, one)).replace("GateNet", "")) == []
     assert re.findall("[\u4e00-\u9fff]+", our_own(archive)) == []
