@@ -55,7 +55,7 @@ _SHOWS = (
     (re.compile(r"\\allowbreak(?:\{\}|\ )?|\\[-/]|\s"), ""),
     (re.compile(r"\\~(?:\{\})?|\\textasciitilde(?:\{\}|\ )?|\$\\sim\$"), "~"),
     (re.compile(r"\\textunderscore(?:\{\}|\ )?"), "_"),
-    (re.compile(r"\{?\\([_%#&])(?:\{\})?\}?"), r"\1"),
+    (re.compile(r"\{?\\([_%#&$])(?:\{\})?\}?"), r"\1"),
 )
 
 
@@ -83,8 +83,8 @@ def located(text: str) -> list[Address]:
         end = _end(text, match)
         host = match["torn"] or match["host"] or match["bare"]
         url = f"{(match['scheme'] or match['scheme_'] or 'https').lower()}://"
-        url += _shown(host).lower() + _shown(text[match.start("rest") : end])
-        if _is_public(_shown(host)):
+        url += shown(host).lower() + shown(text[match.start("rest") : end])
+        if _is_public(shown(host)):
             found.append(Address(match.start(), end, url))
         place = end
     return found
@@ -107,7 +107,7 @@ def _end(text: str, match: re.Match[str]) -> int:
     if glued := _GLUED.search(rest):
         rest = rest[: glued.start()]
     end = match.start("rest") + len(_trimmed(rest))
-    url = _shown(text[match.start() : end])
+    url = shown(text[match.start() : end])
     url = url if "//" in url else f"//{url}"
     for before, after in _BROKEN:
         if before.search(url) and (more := after.match(text, end)):
@@ -129,10 +129,10 @@ def _trimmed(address: str) -> str:
     return address
 
 
-def _shown(source: str) -> str:
+def shown(source: str) -> str:
     r"""What TeX makes of a part of an address.
 
-    >>> _shown(r"/\~{}u/a\_b\%20")
+    >>> shown(r"/\~{}u/a\_b\%20")
     '/~u/a_b%20'
     """
     for pattern, sign in _SHOWS:

@@ -226,12 +226,17 @@ def regenerate(arxiv_ids: tuple[tuple[str, ...], ...], announced: date | None, h
 @options(ONE_LANGUAGE, SHARED)
 def render(announced: date | None, **given: Any) -> None:
     """Write the pages again from saved editions: of one date, or all. No network, no model."""
-    from . import pipeline
+    from . import pipeline, sites
 
-    config = in_one_language(given)
-    with progress(given) as watch:
-        written, damaged = pipeline.render_again(config, [announced] if announced else None, watch)
-    show(given, {"written": written}, f"{counted(len(written), 'page')} changed in {config.output}")
+    found = [in_one_language(given)] if given["language"] else sites.made(configured(given), announced)
+    written: list[str] = []
+    damaged: list[RecordError] = []
+    for config in found:
+        with progress(given) as watch:
+            pages, wrong = pipeline.render_again(config, [announced] if announced else None, watch)
+        written += pages if config is found[0] else [f"{config.output.name}/{page}" for page in pages]
+        damaged += wrong
+    show(given, {"written": written}, f"{counted(len(written), 'page')} changed in {found[0].output}")
     if damaged:
         raise damaged[0]
 

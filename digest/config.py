@@ -21,7 +21,6 @@ from .services import Service
 from .settings import (
     API,
     OAI,
-    Address,
     Arxiv,
     Author,
     Budget,
@@ -34,6 +33,7 @@ from .settings import (
     Price,
     Sections,
     SectionSettings,
+    SiteUrl,
     Yes,
 )
 
@@ -49,7 +49,7 @@ class Config(Part):
     cross_lists: Yes = True  #: False: papers whose primary category is another one are kept out
     languages: Languages = Field(default=(DEFAULT,), alias="language")  #: an edition in each, the first one's in front
     output: Folder = Path("site")
-    site_url: Address | None = None  #: where `output` is on the web: feeds and mails then lead to it
+    site_url: SiteUrl | None = None  #: where `output` is on the web: feeds and mails then lead to it
     readme: Folder | None = None  #: a README of the user's with markers, between which blocks are written
     cache: Folder = Path("cache")
     arxiv: Arxiv = Arxiv()

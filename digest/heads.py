@@ -1,6 +1,6 @@
 """The head of an edition: what pages about all editions need of it without opening it; and what each date took.
 
-Pure: editions in, heads out. store.py keeps them beside the records, so that a night reads one edition and not all.
+Pure: editions in, heads out. store.py keeps them beside the records, so that a night parses one edition whole.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

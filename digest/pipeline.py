@@ -32,7 +32,17 @@ from .errors import ConfigError, EngineError, RecordError, SourceError
 from .languages import language_of
 from .listings import Clock
 from .models import Bill, Edition, Entry, KeywordTables, Page, Paper
-from .render import DAY_PAGES, KEYWORD_PAGES, SECTION_PAGES, WHOLE_PAGES, Look, Volumes, left_over, open_formats
+from .render import (
+    DAY_PAGES,
+    KEYWORD_PAGES,
+    SECTION_PAGES,
+    SECTIONS,
+    WHOLE_PAGES,
+    Look,
+    Volumes,
+    left_over,
+    open_formats,
+)
 from .render.layout import section_path
 from .store import Store
 
@@ -311,6 +321,8 @@ def render(
     written = store.write(_noted(pages(), made))
     for gone in store.remove(left_over(made)):
         log.info("%s/%s: removed, the keywords take less room now", config.output, gone)
+    for gone in store.remove(store.orphans(made, SECTIONS, DAY_PAGES)):
+        log.info("%s/%s: removed, no edition makes it now", config.output, gone)
     if config.readme:
         frontpage.refresh(config.readme, config.output, look_of(config), volumes)
     return written, tuple(damaged)

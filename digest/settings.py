@@ -3,9 +3,11 @@
 Pure but for the table of services that come with the program. What all of them come to is for config.py.
 """
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
@@ -27,6 +29,19 @@ def _address(url: str) -> str:
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise ValueError("a name or password does not belong into an address")
     return url.rstrip("/")
+
+
+def _site_url(url: str) -> str:
+    """An address to put a path behind: with a host, and nothing that a link can't hold as it stands."""
+    url = _address(url)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.query or parts.fragment or not re.fullmatch(r"[A-Za-z0-9._~:/%@!$&*+,;=\[\]-]+", url):
+        raise ValueError("an address such as https://me.github.io/digest: no blanks, no ? or #, other letters as %XX")
+    return url
 
 
 def _engine(name: str) -> str:
@@ -74,6 +89,7 @@ Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False, le=1e9)]
 Category = Annotated[str, AfterValidator(canonical_category)]
 Address = Annotated[str, AfterValidator(_address)]
+SiteUrl = Annotated[str, AfterValidator(_site_url)]
 Title = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\w")]
 Keyword = Annotated[str, Field(max_length=500), AfterValidator(_keyword)]
 Author = Annotated[str, Field(max_length=200), AfterValidator(_author)]

@@ -4,6 +4,7 @@ Looks at what is on file, so that languages don't mix in one site; makes and cha
 """
 
 import re
+from datetime import date
 
 from .config import Config
 from .errors import ConfigError
@@ -35,6 +36,20 @@ def one(config: Config, asked: bool) -> Config:
         return _placed(config, config.language)
     site = config.in_language(config.front or config.language)
     return site.in_language(found, site.output) if (found := held(Store(site.output))) else site
+
+
+def made(config: Config, announced: date | None = None) -> list[Config]:
+    """
+    The configuration of each language whose site has editions, or that of one date; where none has, the first one's.
+
+    Raises:
+        ConfigError: a folder holds editions in another language.
+    """
+    if len(config.languages) == 1:
+        return [one(config, asked=False)]
+    found = [place for place in each(config) if held(Store(place.output))]
+    dated = [place for place in found if announced is None or announced in Store(place.output).dates()]
+    return dated or found[:1] or [one(config, asked=False)]
 
 
 def held(store: Store) -> str | None:

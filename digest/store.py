@@ -181,9 +181,11 @@ class Store:
         if edition is None:
             raise RecordError(f"{path}: gone", hint="run the same command again")
         head = head_of(edition)
-        if not _replace(kept, mark + head.model_dump_json().encode()):
-            with guarded(kept):
+        try:
+            if not _replace(kept, mark + head.model_dump_json().encode()):
                 os.utime(kept)
+        except (ConfigError, OSError) as error:
+            log.debug("%s: %s", kept, error)  # it is made again next time
         return head
 
     def tables(self) -> tuple[Path, ...]:
@@ -248,6 +250,23 @@ class Store:
                 with guarded(self.output / page.path):
                     os.utime(self.output / page.path)  # it is up to date, should `fresh` ask
         return tuple(changed)
+
+    def orphans(self, made: Collection[str], sections: Iterable[str], of_a_day: Iterable[str]) -> Iterator[str]:
+        """
+        Yield the pages on file that nothing makes any more: of dropped sections, and of dates without an edition.
+
+        Args:
+            made: The pages of all sections, and more.
+            sections: Patterns of the pages of sections.
+            of_a_day: The pages of a date, `{day}` in its place.
+        """
+        for pattern in sections:
+            found = (path.relative_to(self.output).as_posix() for path in sorted(self.output.glob(pattern)))
+            yield from (path for path in found if path not in made)
+        days = {day.isoformat() for day in self.dates()}
+        folders = sorted(path.name for path in self.output.iterdir() if _date(path.name) and path.name not in days)
+        pages = (page.format(day=day) for day in folders for page in of_a_day)
+        yield from (page for page in pages if (self.output / page).is_file())
 
     def remove(self, paths: Iterable[str]) -> tuple[str, ...]:
         """Delete files below the output folder, up to the first that is not there; those that were."""

@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Literal
 
 from . import tex_signs as signs
+from .addresses import shown
 from .tex_math import LONGEST, read
-from .tex_pairs import accent, addresses, dash, halves, is_formula, only_protect, tie, unescaped
+from .tex_pairs import accent, addresses, dash, halves, is_formula, only_protect, tie
 
 Kind = Literal["text", "sign", "joint", "formula", "display"]
 
@@ -142,7 +143,7 @@ class _Reader:
         """An address as it is, but for what TeX wants escaped in it; returns its end."""
         last = min(self.addresses[start], end)
         source = self.text[start:last]
-        said = unescaped(source)
+        said = shown(source)
         self.before(done, start)
         self.put(start, last, said, "text" if said == source else "sign")
         return last
@@ -330,7 +331,7 @@ class _Reader:
         if name == "href" and (args := self.arguments(after, end, 2)):
             return self.link(start, done, args)
         if name in {"url", "path", "nolinkurl", "href"} and (args := self.arguments(after, end, 1)):
-            return self.simple(start, done, unescaped(self.text[slice(*args[0])]), args[0][1] + 1)
+            return self.simple(start, done, shown(self.text[slice(*args[0])]), args[0][1] + 1)
         if name in signs.SHOWN and (args := self.arguments(after, end, signs.SHOWN[name])):
             quotes = ("“", "”") if name in {"enquote", "textquote"} else ("", "")
             self.within(start, args[-1][1] + 1, done, args[-1:], quotes)
@@ -383,7 +384,7 @@ class _Reader:
 
     def link(self, start: int, done: int, args: list[tuple[int, int]]) -> int:
         r"""\href{address}{words}: the words and the address, or the address alone where the words say no more."""
-        address = unescaped(self.text[slice(*args[0])])
+        address = shown(self.text[slice(*args[0])])
         words = _MARKUP.sub("", self.text[slice(*args[1])][:300]).strip()
         after = args[1][1] + 1
         if words.lower() in _SAYS_NOTHING or words in address:

@@ -1,6 +1,6 @@
-"""Takes docs/screenshot.png: the sample day with its recorded cards, by the program itself: python docs/screenshot.py.
+"""Takes docs/screenshot.png and docs/dark.png: the sample day with its recorded cards, by the program itself.
 
-Needs playwright and a Chromium, no network and no key; leaves nothing behind but the picture.
+python docs/screenshot.py needs playwright and a Chromium, no network and no key, and leaves nothing else behind.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from click.testing import CliRunner
 from playwright.sync_api import sync_playwright
@@ -18,6 +19,7 @@ from digest.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 DAY = "2026-01-04"
+PAPER = "#0000.00002"  #: with formulas
 CATEGORIES = ("--category", "cs.CV", "--category", "cs.CL", "--category", "cs.AI", "--category", "cs.LG")
 
 
@@ -44,14 +46,16 @@ def made_page(folder: Path) -> Path:
     return folder / f"site/{DAY}/index.html"
 
 
-def taken(page: Path) -> bytes:
-    """What a reader sees first of `page`, as PNG."""
+def taken(page: Path, scheme: Literal["light", "dark"], mode: str, paper: str = "") -> bytes:
+    """What a reader sees of `page` in a reading mode, first or at one paper, as PNG."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         window = browser.new_page(
-            viewport={"width": 1280, "height": 1020}, device_scale_factor=1.5, color_scheme="light", locale="zh-CN"
+            viewport={"width": 1280, "height": 1020}, device_scale_factor=1.5, color_scheme=scheme, locale="zh-CN"
         )
-        window.goto(page.as_uri())
+        window.goto(f"{page.as_uri()}{paper}")
+        window.evaluate("mode => document.querySelector(`[data-set-mode=${mode}]`).click()", mode)
+        window.wait_for_timeout(500)
         picture = window.screenshot(animations="disabled")
         browser.close()
         return picture
@@ -59,4 +63,6 @@ def taken(page: Path) -> bytes:
 
 if __name__ == "__main__":
     with TemporaryDirectory() as temporary:
-        (ROOT / "docs/screenshot.png").write_bytes(taken(made_page(Path(temporary))))
+        page = made_page(Path(temporary))
+        (ROOT / "docs/screenshot.png").write_bytes(taken(page, "light", "zh"))
+        (ROOT / "docs/dark.png").write_bytes(taken(page, "dark", "both", PAPER))

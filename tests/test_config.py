@@ -283,3 +283,27 @@ def test_the_site_of_a_further_language_is_below_the_first_ones() -> None:
     assert second.siblings == (("zh-Hans", "../index.html"), ("ko", "../ko/index.html"))
     assert first.in_language("ja", first.output).site_url == "https://x.org/d"
     assert Config().in_language("zh-Hans").siblings == ()
+
+
+@pytest.mark.parametrize("url", ["https://x.org", "https://me.github.io/digest/", "http://[::1]:8000/a%20b"])
+def test_the_sites_address_may_have_a_path(url: str) -> None:
+    """Without a slash at its end: what follows brings its own."""
+    assert Config.model_validate({"site_url": url}).site_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://",
+        "http://[::1",
+        "https://x.y/?a=b",
+        "https://x.y/#f",
+        "https://x.y/a b",
+        'https://x.y/">',
+        "https://例.jp",
+    ],
+)
+def test_an_address_that_no_path_can_follow_is_refused(url: str) -> None:
+    """Every link of a feed and a mail would be broken."""
+    with pytest.raises(ValueError, match="site_url"):
+        Config.model_validate({"site_url": url})

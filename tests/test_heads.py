@@ -18,13 +18,13 @@ def test_a_head_survives_the_disk() -> None:
 
 def test_a_section_names_each_paper_once_and_replacements_apart() -> None:
     """What stands in no section comes last, under no title."""
-    section = Section(title="Gates", kind="keyword", arxiv_ids=("2603.00001", "2603.00001"))
+    section = Section(title="Gates", kind="keyword", arxiv_ids=("2603.00001", "2603.00001", "2601.00001"))
     one = edition(entry(), entry("2603.00002"), replacements=(entry("2601.00001", announce_type="replace"),))
 
     head = head_of(one.with_sections([section]))
 
     assert head.sections == (
-        HeadSection(title="Gates", kind="keyword", arxiv_ids=("2603.00001",)),
+        HeadSection(title="Gates", kind="keyword", arxiv_ids=("2603.00001",), replaced=("2601.00001",)),
         HeadSection(title="", kind="rest", arxiv_ids=("2603.00002",)),
     )
 

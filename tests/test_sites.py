@@ -209,3 +209,17 @@ def test_the_second_language_is_found_where_only_it_is_named(tmp_path: Path) -> 
 
     (one,) = sites.each(config)
     assert (one.output, one.language) == (tmp_path / "ja", "ja")
+
+
+def test_pages_are_written_again_for_every_language_that_has_editions(digest: Run) -> None:
+    """One command after a change of a template; a language without editions is passed over."""
+    Path("digest.toml").write_text('language = ["zh-Hans", "ja", "ko"]', encoding="utf-8")
+    digest(*RUN, "--language", "zh-Hans", "--language", "ja")
+    pages = [Path("site/index.html"), Path("site/ja/index.html")]
+
+    for asked, there in (((), [True, True]), (("--language", "ja"), [False, True])):
+        for page in pages:
+            page.unlink()
+        result = digest("render", *asked)
+        assert (result.exit_code, [page.exists() for page in pages]) == (0, there)
+        digest("render")

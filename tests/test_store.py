@@ -325,6 +325,20 @@ def test_a_page_cannot_leave_the_site(store: Store, path: str) -> None:
         store.write([Page(path, b"")])
 
 
+def test_what_nothing_makes_any_more_is_an_orphan(store: Store) -> None:
+    """Pages of dropped sections and of dates without an edition; never a file of another name, nor a damaged date's."""
+    store.save(edition(entry()))
+    store.path(date(2026, 3, 16)).write_text("{")
+    paths = ["category/cs-cl.html", "category/cs-cv.html", "category/mine.txt", "index.html"]
+    paths += [f"2026-03-{day}/{name}" for day in (15, 16, 17) for name in ("index.html", "notes.html")]
+    store.write(Page(path, b"x") for path in paths)
+
+    found = list(store.orphans({"category/cs-cl.html"}, ["category/*.html"], ["{day}/index.html", "{day}/mail.html"]))
+
+    assert found == ["category/cs-cv.html", "2026-03-15/index.html"]
+    assert store.remove(found) == tuple(found)
+
+
 def test_two_pages_at_one_path_are_refused(store: Store) -> None:
     """One page never hides another."""
     with pytest.raises(DigestError, match="two pages"):

@@ -287,3 +287,14 @@ def test_a_long_formula_is_left_as_it_is() -> None:
     """Past the limits it is neither read nor set."""
     assert read("x" * (LONGEST + 1)).text == "x" * (LONGEST + 1)
     assert not read("{" * (BRACES + 1)).whole
+
+
+def test_a_ratio_is_no_address() -> None:
+    """Though a slash follows a number with a point."""
+    assert plain("ratio 3.5/4$x$ and") == "ratio 3.5/4x and"
+
+
+@pytest.mark.parametrize("written", [r"x.org/{\_}a", r"x.org/\textunderscore a", r"x.org/\allowbreak \_a"])
+def test_an_address_in_a_macro_is_read_as_anywhere(written: str) -> None:
+    """All that TeX writes for a sign of it."""
+    assert plain(rf"\url{{https://{written}}}") == "https://x.org/_a"

@@ -34,6 +34,7 @@ LANGUAGE = "zh-Hans"  #: of pages about all editions where there is none
 DAY_PAGES = ("{day}/index.html", "{day}/index.md", "{day}/search.js", "{day}/mail.html", "{day}/mail.txt")
 WHOLE_PAGES = ("index.html", "search.html", "starred.html", "feed.xml")
 SECTION_PAGES = ("{path}.html", "{path}.xml")  #: of each category and keyword; see layout.section_path
+SECTIONS = tuple(f"{kind}/*.{ending}" for kind in ("category", "keyword") for ending in ("html", "xml"))
 KEYWORD_PAGES = ("keywords.md", "notice.md")  #: where a keyword is followed
 
 

@@ -3,15 +3,17 @@
 Names the file and line of every fault in a template; knows nothing of editions. A user's template runs as code.
 """
 
+import re
 import traceback
 from base64 import b64encode
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from ..errors import TemplateError
 from ..links import resources
@@ -27,10 +29,12 @@ from .marks import doubts, pieces
 FAULTS = (
     jinja2.TemplateError,
     ArithmeticError,
+    AssertionError,
     AttributeError,
     LookupError,
+    MemoryError,
     OSError,
-    RecursionError,
+    RuntimeError,
     TypeError,
     ValueError,
 )
@@ -41,12 +45,60 @@ def _csp_source(text: str) -> str:
     return "sha256-" + b64encode(sha256(text.encode()).digest()).decode("ascii")
 
 
+#: What would end the element in which a style or a script stands.
+_ENDS = re.compile(r"</(?:style|script)|<!--", re.IGNORECASE)
+
+
+class _Loader(jinja2.FileSystemLoader):
+    """Reads UTF-8, and names the file that is none."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        try:
+            return super().get_source(environment, template)
+        except UnicodeDecodeError as error:
+            found = (Path(folder) / template for folder in self.searchpath)
+            path = next((str(one) for one in found if one.is_file()), template)
+            raise jinja2.TemplateSyntaxError(f"no UTF-8: {error.reason}", 1, template, path) from error
+
+
+def _raw(environment: jinja2.Environment, name: str) -> Markup:
+    """
+    A style or a script as it stands in its file, where braces mean nothing to us.
+
+    Raises:
+        jinja2.TemplateSyntaxError: it would end the element that it stands in.
+    """
+    assert environment.loader is not None
+    text, path, _ = environment.loader.get_source(environment, name)
+    text = "\n".join(text.splitlines()) + "\n"  # line endings as a browser reads them, for the policy's hash
+    if found := _ENDS.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise jinja2.TemplateSyntaxError(f"{found[0]} ends the element that this file stands in", line, name, path)
+    # Ours, or that of a user who may write any page.
+    return Markup(text)  # noqa: S704
+
+
+class _Words:
+    """Words of a language out of the first of several files that has them: a user's may lack what came later."""
+
+    def __init__(self, modules: Iterable[object]) -> None:
+        self._modules = tuple(modules)
+
+    def __getattr__(self, name: str) -> Any:
+        for module in self._modules:
+            if hasattr(module, name):
+                found = getattr(module, name)
+                setattr(self, name, found)  # asked for thousands of times
+                return found
+        raise AttributeError(f"no words are called {name}")
+
+
 def _environment(folders: Sequence[Path], *, autoescape: bool) -> jinja2.Environment:
     """Templates of a user's folder first; `{% extends "builtin/…" %}` reaches ours from there."""
-    ours = jinja2.FileSystemLoader(folders[-1], encoding="utf-8-sig")
+    ours = _Loader(folders[-1], encoding="utf-8-sig")
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(
-            [jinja2.FileSystemLoader(list(folders), encoding="utf-8-sig"), jinja2.PrefixLoader({"builtin": ours})]
+            [_Loader(list(folders), encoding="utf-8-sig"), jinja2.PrefixLoader({"builtin": ours})]
         ),
         autoescape=autoescape,  # not select_autoescape: it sees `.j2` and turns itself off  # noqa: S701
         undefined=jinja2.StrictUndefined,
@@ -55,6 +107,7 @@ def _environment(folders: Sequence[Path], *, autoescape: bool) -> jinja2.Environ
         keep_trailing_newline=True,
         auto_reload=False,
     )
+    environment.globals["raw"] = partial(_raw, environment)
     environment.filters |= {
         "line": one_line,
         "plain": plain,
@@ -142,11 +195,14 @@ def fill(environment: jinja2.Environment, template: str, language: str, **values
         TemplateError: the template is missing, can't be read, or fails; the message begins with its file and line.
     """
     try:
-        words = environment.select_template([f"words/{tag}.j2" for tag in tags(language)]).module
         english = environment.get_template("words/en.j2").module
-        tag = str(getattr(words, "tag"))  # noqa: B009
+        chosen = environment.select_template([f"words/{tag}.j2" for tag in tags(language)])
+        ours = environment.select_template([f"builtin/words/{tag}.j2" for tag in tags(language)])
+        words = _Words((chosen.module, ours.module, english))
+        tag = str(words.tag)
         spoken = language if tag.partition("-")[0] == language.lower().partition("-")[0] else tag
         said = {"words": words, "english": english, "language": language, "spoken": spoken}
         return environment.get_template(template).render(values, **said)
     except FAULTS as error:
-        raise TemplateError(f"{_place(error) or template}: {type(error).__name__}: {error}") from error
+        reason = getattr(error, "message", None) or error  # a syntax error's text repeats its place
+        raise TemplateError(f"{_place(error) or template}: {type(error).__name__}: {reason}") from error

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ..tex import plain
+
 #: Bytes of one Markdown file that GitHub shows. Source: https://docs.github.com/en/repositories/
 #: managing-your-repositorys-settings-and-features/customizing-your-repository/about-readmes (500 KiB)
 SHOWN = 512_000
@@ -100,6 +102,6 @@ def _anchor(title: str, taken: Sequence[str]) -> str:
     >>> _anchor("Vision (2D)", []), _anchor("C++", ["c"])
     ('vision-2d', 'c-1')
     """
-    plain = _NOT_IN_ANCHOR.sub("", title.strip().lower()).replace(" ", "-")
-    names = (plain if not count else f"{plain}-{count}" for count in range(len(taken) + 1))
-    return next(name for name in names if name not in taken)
+    name = _NOT_IN_ANCHOR.sub("", plain(title).strip().lower()).replace(" ", "-")
+    names = (name if not count else f"{name}-{count}" for count in range(len(taken) + 1))
+    return next(one for one in names if one not in taken)

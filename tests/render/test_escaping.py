@@ -116,7 +116,7 @@ def test_linkified_text_has_no_markup_but_links_and_formulas(text: str) -> None:
 @given(HOSTILE)
 def test_linkified_text_without_tex_shows_just_that_text(text: str) -> None:
     """Links add nothing to see."""
-    if plain(text) == text and "$" not in text:
+    if plain(text) == text and "$" not in text and "--" not in text:  # hyphens are dashes on a page
         assert html.unescape(re.sub(r"<[^>]*>", "", str(linkify(text)))) == text
 
 

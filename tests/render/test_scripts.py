@@ -135,7 +135,7 @@ def with_storage(page: "Page", held: list[list[str]]) -> None:
     See to it that a page has what was kept before it was opened.
 
     A busy Chromium forgets the storage of a fresh profile between two documents now and then, on a plain page of one
-    setItem too (6 of 150 times at a load of 18): what is missing is put back, and the page opened again.
+    setItem too: what is missing is put back, and the page opened again.
     """
     for _ in range(5):
         have = page.evaluate(STORAGE)

@@ -97,7 +97,7 @@
 
   /* Words that must all match; "quoted ones" stay together. */
   function asked(query) {
-    return (folded(query).match(/(?:[a-z]+:)?"[^"]+"|[^\s"]+/g) ?? []).map((word) => {
+    return (folded(query.replace(/[“”「」『』«»]/g, '"')).match(/(?:[a-z]+:)?"[^"]+"|[^\s"]+/g) ?? []).map((word) => {
       const [, prefix, rest] = /^(cat|au|ti|id):(.+)$/s.exec(word) ?? [null, null, word];
       return { prefix, word: rest.replaceAll('"', "") };
     }).filter(({ word }) => word);
@@ -347,7 +347,8 @@
   }
 
   function chooseMode(mode) {
-    const place = current ?? topmost();
+    const isAmongCards = main.getBoundingClientRect().top < barHeight(); // before the first card the page stays where it is
+    const place = isAmongCards ? current ?? topmost() : null;
     said(keepMode(mode));
     setMode(mode);
     if (place) bring(place);
