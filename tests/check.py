@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-STEPS = (("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",), ("pytest", *sys.argv[1:]))
+#: A worker for each processor; a file stays with one, for its fixtures.
+PYTEST = ("pytest", "-n", "auto", "--dist", "loadfile", *sys.argv[1:])
+STEPS = (("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",), PYTEST)
 
 
 def main() -> int:
