@@ -353,12 +353,7 @@ _HEADS = ("heads.py", "models.py", "money.py", "report.py")
 def opened(config: Config, store: Store) -> tuple[Volumes, Sequence[RecordError]]:
     """All editions that can be read, newest first, and what was wrong with the others."""
     made_by = resources.fingerprint(*_HEADS)
-    heads, damaged = [], []
-    for day in store.dates():
-        try:
-            heads.append(store.head(day, made_by))
-        except RecordError as error:
-            damaged.append(error)
+    heads, damaged = store.each(lambda day: store.head(day, made_by))
     return Volumes(tuple(heads), store.part, followed(config, store)), damaged
 
 
@@ -393,12 +388,5 @@ def _up_to_date(config: Config, store: Store, edition: Edition) -> bool:
 
 def readable(store: Store) -> tuple[Sequence[Edition], Sequence[RecordError]]:
     """All editions that can be read, newest first, and what was wrong with the others."""
-    editions, damaged = [], []
-    for day in store.dates():
-        try:
-            edition = store.load(day)
-        except RecordError as error:
-            damaged.append(error)
-        else:
-            editions.extend([edition] if edition else [])
-    return editions, damaged
+    editions, damaged = store.each(store.load)
+    return [one for one in editions if one], damaged

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -23,6 +23,8 @@ from .heads import Head, head_of
 from .models import SCHEMA, Edition, Entry, KeywordTables, Page
 
 log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  #: of an OSError: nothing is wrong but that the disk is full
 
@@ -103,6 +105,16 @@ class Store:
             f"{self.path(announced)}: {_reason(error)}",
             hint=f"put back a good copy, or delete it and run: digest run --date {announced} (replies stay cached)",
         )
+
+    def each(self, read: Callable[[date], Found]) -> tuple[list[Found], list[RecordError]]:
+        """What `read` gives of each date, newest first, and what was wrong with the others."""
+        found, damaged = [], []
+        for day in self.dates():
+            try:
+                found.append(read(day))
+            except RecordError as error:
+                damaged.append(error)
+        return found, damaged
 
     def holding(self, arxiv_id: str) -> tuple[date, ...]:
         """The dates of the editions that hold a paper, newest first; reads no edition that can't."""

@@ -121,13 +121,13 @@ def groups(edition: Edition, reserved: Iterable[str] = ()) -> tuple[Group, ...]:
     entries = {entry.paper.arxiv_id: entry for entry in edition.entries}
     numbers: dict[str, int] = {}
     found: list[Group] = []
-    for section in sections_of(edition):
+    sections = tuple(sections_of(edition))
+    for section, (_, _, name, _) in zip(sections, section_anchors(sections, reserved), strict=True):
         items = []
         for arxiv_id in section.arxiv_ids:
             again = arxiv_id in numbers
             items.append(Item(numbers.setdefault(arxiv_id, len(numbers) + 1), entries[arxiv_id], again))
-        taken = [*reserved, *(group.anchor for group in found)]
-        found.append(Group(section.title, section.kind, anchor(section.title, taken), tuple(items)))
+        found.append(Group(section.title, section.kind, name, tuple(items)))
     return tuple(found)
 
 
