@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from . import cache_rows
+from .atomic import guarded
 from .engines import shelf
 from .plaintext import one_line
-from .store import guarded
 
 #: of diskcache; any other could change rows as we write them
 TRIGGERS = tuple(

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from . import cache_check, cache_rows
+from .atomic import guarded
 from .engines import shelf
 from .engines.claims import Claims
 from .errors import BusyError, RecordError
-from .store import guarded
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from .atomic import guarded
 from .engines import shelf
 from .errors import ConfigError
 from .models import Completion
 from .plaintext import one_line
-from .store import guarded
 
 log = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from . import cache_rows
+from .atomic import NO_ROOM
 from .engines import shelf
 from .errors import ConfigError, RecordError, StorageError
 from .models import Completion
 from .plaintext import has_control, one_line
-from .store import NO_ROOM
 
 BATCH = 1000  #: lines that come in together, or not at all
 ZIPPED = b"\x1f\x8b"

@@ -4,11 +4,11 @@ Reads the file and checks everything; reads no environment itself (cli.py hands 
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
 from . import services, turns
 from .errors import ConfigError
@@ -29,11 +29,14 @@ from .settings import (
     Folder,
     Keyword,
     Languages,
+    Number,
     Part,
     Price,
+    Receivers,
     Sections,
     SectionSettings,
     SiteUrl,
+    Smtp,
     Yes,
 )
 
@@ -57,6 +60,9 @@ class Config(Part):
     prices: Mapping[str, Price] = {}  #: model -> what it costs, where it is not the engine's own
     budget: Budget = Budget()
     section: Sections = ()
+    patience_minutes: Annotated[Number, Field(ge=0, le=1440)] = 0.0  #: for what is late, and for another run to end
+    smtp: Smtp | None = None
+    deliver: Receivers = ()
     front: str | None = None  #: the language whose site is `output` itself; None: the first one
     together: Languages | None = None  #: of all sites, where `languages` are only some of them
     file: Path | None = None  #: the one that was read
@@ -64,6 +70,13 @@ class Config(Part):
     shared: Path | None = None  #: where all processes of this user wait for their turn at arXiv; None: each for itself
     api_key: SecretStr | None = None  #: from the environment only
     fallback_key: SecretStr | None = None  #: from the environment only
+    secrets: Mapping[str, SecretStr] = {}  #: what receivers and [smtp] need, by variable; from the environment only
+
+    @model_validator(mode="after")
+    def _mail_has_a_server(self) -> "Config":
+        if self.smtp is None and (one := next((one for one in self.deliver if one.mail), None)):
+            raise ValueError(f"{one.name} gets mail, which needs a table [smtp] with host and sender")
+        return self
 
     @property
     def language(self) -> str:
@@ -165,6 +178,17 @@ class Config(Part):
             )
         return self.api_key.get_secret_value()
 
+    def secret(self, name: str) -> str:
+        """
+        What a variable holds that a receiver, or [smtp], names.
+
+        Raises:
+            ConfigError: it is not set.
+        """
+        if name not in self.secrets:
+            raise ConfigError(f"the environment variable {name} is not set", hint=f"export {name}=…")
+        return self.secrets[name].get_secret_value()
+
 
 def _section(keyword: str) -> SectionSettings:
     try:
@@ -190,7 +214,7 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     """
     path = file or Path(DEFAULT_FILE)
     table = _read(path) if file is not None or path.exists() else {}
-    for reserved in ("file", "home", "shared", "api_key", "fallback_key", "front", "together"):
+    for reserved in ("file", "home", "shared", "api_key", "fallback_key", "secrets", "front", "together"):
         if reserved in table:
             raise ConfigError(f"{path}: {reserved}: unknown key", hint="keys stay in the environment")
     for name in ("output", "cache", "readme"):
@@ -212,8 +236,22 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     is_told = Path(environment.get("XDG_CACHE_HOME", "")).is_absolute()
     shared = turns.default_folder(environment, Path(home or "/")) if home or is_told else None
     second = environment.get(config.engine.fallback.api_key_env, "").strip() if config.engine.fallback else ""
-    keys = {"api_key": SecretStr(key) if key else None, "fallback_key": SecretStr(second) if second else None}
-    return config.model_copy(update={**keys, "shared": shared})
+    keys: dict[str, Any] = {
+        "api_key": SecretStr(key) if key else None,
+        "fallback_key": SecretStr(second) if second else None,
+        "secrets": {
+            name: SecretStr(said) for name in _secret_names(config) if (said := environment.get(name, "").strip())
+        },
+        "shared": shared,
+    }
+    return config.model_copy(update=keys)
+
+
+def _secret_names(config: Config) -> Iterator[str]:
+    """Yield the variables that hold what delivery needs."""
+    yield from (one.url_env for one in config.deliver if one.url_env)
+    if config.smtp and config.smtp.user:
+        yield config.smtp.password_env
 
 
 def _read(path: Path) -> dict[str, Any]:

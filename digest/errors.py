@@ -12,6 +12,7 @@ Holds no logic and imports nothing: every other module may raise from here.
     ├── RecordError                   2    repair or delete the named file
     ├── StorageError                 75    make room, then run the same command again
     ├── BusyError                    75    let the other run end
+    ├── DeliveryError                75    run the same command again: what was delivered is not sent again
     └── TemplateError                 2    fix the named template line
 
 Exit 0: done, also on a day without announcements. 1: our bug, with traceback. 3: --strict and cards are missing.
@@ -73,6 +74,12 @@ class StorageError(DigestError):
 
 class BusyError(DigestError):
     """Another run works on the same output folder or cache."""
+
+    exit_code = EX_TEMPFAIL
+
+
+class DeliveryError(DigestError):
+    """An edition did not reach all its receivers; the others have it."""
 
     exit_code = EX_TEMPFAIL
 

@@ -7,13 +7,14 @@ from datetime import date
 from pathlib import Path
 
 from . import agenda, backends, heads, history, listings, money, pipeline, prompts, report, schedule
+from .atomic import guarded
 from .config import Config
 from .engines.cached import open_cache
 from .engines.shelf import reply_count
 from .errors import ConfigError, DigestError, RecordError
 from .models import Edition, Entry, Request
 from .money import Price
-from .store import Store, guarded
+from .store import Store
 
 NOTE_TOKENS = 100  #: of a usual note on a change
 

@@ -5,8 +5,9 @@ Pure but for the table of services that come with the program. What all of them 
 
 import re
 from datetime import date
+from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
@@ -74,6 +75,15 @@ def _service(name: str) -> str:
     return name
 
 
+def _mail_address(text: str) -> str:
+    """One address, with or without a name; nothing that could begin another header."""
+    name, address = parseaddr(text)
+    local, _, host = address.rpartition("@")
+    if not local or not host or text != one_line(text) or re.search(r"[\s,;<>]", address) or "," in name:
+        raise ValueError('one mail address is meant, such as "Ada <ada@example.org>"')
+    return text
+
+
 def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
@@ -95,6 +105,8 @@ Keyword = Annotated[str, Field(max_length=500), AfterValidator(_keyword)]
 Author = Annotated[str, Field(max_length=200), AfterValidator(_author)]
 Yes = Annotated[bool, Strict()]
 Tag = Annotated[str, AfterValidator(canonical_language)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Languages = Annotated[tuple[Tag, ...], BeforeValidator(_listed), AfterValidator(_each_once)]
 
 
@@ -200,3 +212,43 @@ def _titled_apart(sections: tuple[SectionSettings, ...]) -> tuple[SectionSetting
 
 
 Sections = Annotated[tuple[SectionSettings, ...], AfterValidator(_titled_apart)]
+
+
+class Smtp(Part):
+    """`[smtp]`: the server that takes mail."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[Whole, Field(ge=1, le=65535)] | None = None  #: none: what is usual for `security`
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None  #: none: no login
+    password_env: EnvironmentName = "DIGEST_SMTP_PASSWORD"  # noqa: S105 - the variable
+    sender: MailAddress  #: such as "digest <me@example.org>"
+    timeout_seconds: Annotated[Number, Field(gt=0, le=600)] = 30.0
+
+
+class DeliverSettings(Part):
+    """`[[deliver]]`: one receiver; by mail or, through apprise, by any other way."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")]  #: in marks, logs and status
+    mail: MailAddress | None = None  #: through [smtp]
+    url_env: EnvironmentName | None = None  #: names the variable that holds the address as apprise reads it: a secret
+    form: Literal["whole", "short"] | None = None  #: none: whole by mail, short elsewhere
+    sections: tuple[Title, ...] = ()  #: titles or categories; none: all
+    language: Tag | None = None  #: none: the first one's
+    sends: tuple[Literal["editions", "failures"], ...] = ("editions", "failures")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "DeliverSettings":
+        if (self.mail is None) == (self.url_env is None):
+            raise ValueError("a receiver has either mail or url_env")
+        return self
+
+
+def _named_apart(receivers: tuple[DeliverSettings, ...]) -> tuple[DeliverSettings, ...]:
+    names = [one.name for one in receivers]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"two receivers are called {twice!r}; what each has had is kept by its name")
+    return receivers
+
+
+Receivers = Annotated[tuple[DeliverSettings, ...], AfterValidator(_named_apart)]

@@ -6,10 +6,11 @@ Looks at what is on file, so that languages don't mix in one site; makes and cha
 import re
 from datetime import date
 
+from .atomic import guarded
 from .config import Config
 from .errors import ConfigError
 from .models import Edition
-from .store import Store, guarded
+from .store import Store
 
 #: How an edition's file begins: in this order, one key a line.
 _HEAD = re.compile(rb'^ ?"language": ?"([A-Za-z0-9-]+)",?\s+"source": ?"([a-z]+)"', re.MULTILINE)

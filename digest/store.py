@@ -3,7 +3,6 @@
 Knows the layout of the output folder and the steps between record versions; not what a page says.
 """
 
-import errno
 import json
 import logging
 import os
@@ -17,7 +16,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from .errors import BusyError, ConfigError, DigestError, RecordError, StorageError
+from .atomic import guarded, replace
+from .errors import BusyError, ConfigError, DigestError, RecordError
 from .excerpts import excerpt
 from .heads import Head, head_of
 from .models import SCHEMA, Edition, Entry, KeywordTables, Page
@@ -25,8 +25,6 @@ from .models import SCHEMA, Edition, Entry, KeywordTables, Page
 log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  #: of an OSError: nothing is wrong but that the disk is full
 
 #: version -> the step that makes the next version of a record; a step stays here for ever
 STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -194,7 +192,7 @@ class Store:
             raise RecordError(f"{path}: gone", hint="run the same command again")
         head = head_of(edition)
         try:
-            if not _replace(kept, mark + head.model_dump_json().encode()):
+            if not replace(kept, mark + head.model_dump_json().encode()):
                 os.utime(kept)
         except (ConfigError, OSError) as error:
             log.debug("%s: %s", kept, error)  # it is made again next time
@@ -227,12 +225,12 @@ class Store:
     def save_tables(self, tables: KeywordTables) -> bool:
         """Save the keyword tables; whether the file changed."""
         text = tables.model_dump_json(by_alias=True, indent=1)
-        return _replace(self.output / "editions" / "keywords.json", text.encode() + b"\n")
+        return replace(self.output / "editions" / "keywords.json", text.encode() + b"\n")
 
     def save(self, edition: Edition) -> bool:
         """Save an edition; whether the file changed."""
         text = edition.model_dump_json(by_alias=True, indent=1)
-        return _replace(self.path(edition.announced), text.encode() + b"\n")
+        return replace(self.path(edition.announced), text.encode() + b"\n")
 
     def fresh(self, pages: Iterable[str], inputs: Iterable[Path]) -> bool:
         """Whether all `pages` are there and none is older than what it is made from."""
@@ -256,7 +254,7 @@ class Store:
             if page.path in seen or PurePosixPath(page.path).is_absolute() or ".." in page.path.split("/"):
                 raise DigestError(f"{page.path}: two pages at one path, or a path that leaves the site")
             seen.add(page.path)
-            if _replace(self.output / page.path, page.content):
+            if replace(self.output / page.path, page.content):
                 changed.append(page.path)
             else:
                 with guarded(self.output / page.path):
@@ -346,38 +344,3 @@ def _reason(error: Exception, name: str = "no edition") -> str:
         place = ".".join(map(str, first["loc"]))
         return f"{name}: {place + ': ' if place else ''}{first['msg']}"
     return str(error)
-
-
-@contextmanager
-def guarded(path: Path) -> Iterator[None]:
-    """Turn what the disk says into the error the user can act on."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno in NO_ROOM:
-            raise StorageError(
-                f"{path}: {reason}", hint="make room, then run the same command again: nothing is lost"
-            ) from error
-        raise ConfigError(f"{path}: {reason}", hint="choose another folder with --output, or mend this one") from error
-
-
-def _replace(path: Path, content: bytes) -> bool:
-    """Put `content` at `path` in one step; whether anything changed."""
-    with guarded(path):
-        try:
-            if path.read_bytes() == content:
-                return False
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    log.debug("%s: %d bytes", path, len(content))
-    return True

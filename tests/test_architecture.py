@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "digest"
 LAYER = {
     "__init__": 0,
     "addresses": 1,
+    "atomic": 2,
     "errors": 1,
     "excerpts": 1,
     "identifiers": 1,
@@ -74,6 +75,7 @@ LAYER = {
     "pipeline": 12,
     "overview": 13,
     "standings": 7,
+    "postmarks": 7,
     "revision": 13,
     "terminal": 14,
     "renewals": 15,

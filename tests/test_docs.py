@@ -13,7 +13,16 @@ from digest import __version__
 from digest.cli import main
 from digest.config import Config
 from digest.console import VARIABLES
-from digest.settings import Arxiv, Budget, EngineSettings, FallbackSettings, Price, SectionSettings
+from digest.settings import (
+    Arxiv,
+    Budget,
+    DeliverSettings,
+    EngineSettings,
+    FallbackSettings,
+    Price,
+    SectionSettings,
+    Smtp,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -56,10 +65,14 @@ def test_every_config_key_is_in_the_example() -> None:
         (Price, table["prices"]["gpt-4o-mini"]),
         (Budget, table["budget"]),
         (SectionSettings, table["section"][0]),
+        (Smtp, table["smtp"]),
+        (DeliverSettings, table["deliver"][0] | table["deliver"][1]),
     ]
     for part, written in parts:
         keys = {field.alias or name for name, field in part.model_fields.items()}
-        assert keys - {"file", "home", "shared", "api_key", "fallback_key", "front", "together"} == set(written), part
+        assert keys - {"file", "home", "shared", "api_key", "fallback_key", "secrets", "front", "together"} == set(
+            written
+        ), part
 
 
 def test_every_variable_is_in_the_readme() -> None:

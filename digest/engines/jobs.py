@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ..atomic import NO_ROOM
 from ..errors import ConfigError, StorageError
-from ..store import NO_ROOM
 
 log = logging.getLogger(__name__)
 

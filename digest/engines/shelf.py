@@ -18,10 +18,10 @@ from typing import Any
 import diskcache
 from diskcache.core import MODE_RAW
 
+from ..atomic import NO_ROOM
 from ..errors import ConfigError, DigestError, RecordError, StorageError
 from ..models import Completion
 from ..plaintext import one_line
-from ..store import NO_ROOM
 
 log = logging.getLogger(__name__)
 

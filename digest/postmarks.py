@@ -1,0 +1,95 @@
+"""What each receiver has had: a mark for each edition and receiver, on disk beside the edition.
+
+Keeps the marks; decides nothing and sends nothing. A mark holds a receiver's name and never its address.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from .atomic import guarded, replace
+from .errors import RecordError
+from .models import Line, Record, Utc
+from .store import Store
+
+FOLDER = "editions/.delivered"  #: below the output folder
+
+#: sending: begun, and no word of how it ended; nothing: the receiver's sections have no paper that day.
+State = Literal["sending", "sent", "failed", "nothing"]
+
+
+class Postmark(Record):
+    """How an edition's way to one receiver stands."""
+
+    receiver: str  #: its name in digest.toml
+    state: State
+    message_id: str  #: the same for every try, so that a receiver can tell a second copy
+    attempts: Annotated[int, Field(ge=1)]
+    at: Utc  #: of the last try
+    error: Line | None = None  #: of the last try, without secrets
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.state in ("sent", "nothing")
+
+
+class Postmarks(Record):
+    """The marks of one edition."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
+    announced: date
+    marks: tuple[Postmark, ...] = ()  #: one for each receiver, in the order of their first try
+
+    def of(self, receiver: str) -> Postmark | None:
+        """The mark of one receiver, or None."""
+        return next((one for one in self.marks if one.receiver == receiver), None)
+
+    def with_mark(self, mark: Postmark) -> "Postmarks":
+        """A copy in which `mark` takes the place of the receiver's old one."""
+        if self.of(mark.receiver) is None:
+            return self.model_copy(update={"marks": (*self.marks, mark)})
+        marks = tuple(mark if one.receiver == mark.receiver else one for one in self.marks)
+        return self.model_copy(update={"marks": marks})
+
+
+def load(store: Store, announced: date) -> Postmarks:
+    """
+    The marks of an edition; none where nothing was ever delivered.
+
+    Raises:
+        RecordError: the file is damaged, so that nobody knows who had the edition.
+    """
+    path = store.output / FOLDER / f"{announced.isoformat()}.json"
+    with guarded(path):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return Postmarks(announced=announced)
+    try:
+        return Postmarks.model_validate_json(content)
+    except ValueError as error:
+        raise RecordError(
+            f"{path}: no delivery marks",
+            hint="put back a good copy, or delete it: the edition is then delivered again to all",
+        ) from error
+
+
+def save(store: Store, marks: Postmarks) -> None:
+    """Save the marks of an edition."""
+    text = marks.model_dump_json(by_alias=True, indent=1)
+    replace(store.output / FOLDER / f"{marks.announced.isoformat()}.json", text.encode() + b"\n")
+
+
+def dates(store: Store) -> tuple[date, ...]:
+    """The dates of the editions that have marks, newest first."""
+    found = []
+    for path in (store.output / FOLDER).glob("*.json"):
+        try:
+            found.append(date.fromisoformat(path.stem))
+        except ValueError:
+            continue
+    return tuple(sorted(found, reverse=True))
