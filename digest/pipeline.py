@@ -18,6 +18,7 @@ from . import (
     listings,
     money,
     prompts,
+    rejudging,
     resources,
     selection,
     sites,
@@ -154,7 +155,9 @@ def collect(
         saved = None  # an invented day is no beginning of a real one, nor the other way round
     if saved is not None:
         sites.refuse_other(config, saved)
-        saved = None if saved.source != "sample" and order.sample else _without_echo(config, saved)
+        saved = None if saved.source != "sample" and order.sample else saved
+        if saved is not None and config.engine.name != "echo":
+            saved = rejudging.without_echo(saved)
     rules = config.rules
     if not (order.refresh or order.sample or order.papers):
         missing = selection.missing_rules(rules, saved)
@@ -214,7 +217,8 @@ def summarize(config: Config, edition: Edition, engine: Engine, watch: Watch = u
     Raises:
         EngineError: the service is gone or refuses; what it answered before is saved.
     """
-    edition, store = _rejudged(config, edition), Store(config.output)
+    store = Store(config.output)
+    edition = rejudging.rejudged(edition, read_glossary(config))
     todo = [entry for entry in edition.entries if entry.card is None]
     todo += history.to_summarize(edition)
     settled: list[Entry] = []
@@ -253,32 +257,6 @@ def to_describe(config: Config, edition: Edition) -> list[tuple[Paper, Entry]]:
     if config.engine.name == "echo" or all(change is None or change.note for change in changed):
         return []  # without a look at other editions
     return list(history.to_describe(edition, earlier(Store(config.output), edition)))
-
-
-def _without_echo(config: Config, edition: Edition) -> Edition:
-    """The edition without the cards that no model wrote, now that one is configured."""
-    if config.engine.name == "echo":
-        return edition
-    entries = (*edition.entries, *edition.replacements, *edition.excluded)
-    echoed = [entry for entry in entries if entry.card and entry.card.origin.engine == "echo"]
-    bare = {"card": None, "replies": (), "problems": (selection.NOT_ASKED,), "marks": ()}
-    return edition.with_entries(entry.model_copy(update=bare) for entry in echoed)
-
-
-#: The modules that decide what is marked in a card.
-_CHECKS = ("checks.py", "evidence.py", "figures.py", "glossary.py", "languages.py", "names.py", "numerals.py")
-
-
-def _rejudged(config: Config, edition: Edition) -> Edition:
-    """The edition with its flags as today's checks and glossary set them: a better check needs no new request."""
-    terms = read_glossary(config)
-    checks = resources.fingerprint(*_CHECKS)
-    checks = "-".join(filter(None, [checks, terms.digest]))
-    if edition.judged_by == checks:
-        return edition
-    judged = (*edition.entries, *edition.replacements, *edition.excluded)
-    entries = [summary.rejudge(entry, config.language, terms) for entry in judged if entry.card]
-    return edition.with_entries(entries).model_copy(update={"judged_by": checks})
 
 
 # ------------------------------------------------------------------------------------------ render

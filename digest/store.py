@@ -8,7 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from .atomic import guarded, replace
-from .errors import BusyError, ConfigError, DigestError, RecordError
+from .errors import ConfigError, DigestError, RecordError
 from .excerpts import excerpt
+from .folder_lock import locked
 from .heads import Head, head_of
 from .models import SCHEMA, Edition, Entry, KeywordTables, Page
 
@@ -42,30 +43,14 @@ class Store:
     def __init__(self, output: Path) -> None:
         self.output = output
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """
         Keep every other run out of the output folder; a dead process holds nothing.
 
         Raises:
             BusyError: another run works on it.
         """
-        from filelock import FileLock, Timeout
-
-        place = self.output / "editions" / ".lock"
-        with guarded(place):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(place, timeout=0)
-            try:
-                lock.acquire()
-            except Timeout as error:
-                raise BusyError(
-                    f"{self.output}: another run works on this folder", hint="let it end, then run this again"
-                ) from error
-        try:
-            yield
-        finally:
-            lock.release()
+        return locked(self.output)
 
     def path(self, announced: date) -> Path:
         """Where the edition of a date is saved."""
