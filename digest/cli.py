@@ -5,7 +5,6 @@ Heavy imports happen on use, so that --help is quick; what commands share is in 
 
 import logging
 import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -25,10 +24,10 @@ from .console import (
     configured,
     exclusive,
     in_one_language,
+    interrupted,
     now,
     options,
     progress,
-    say,
     show,
     width,
 )
@@ -57,16 +56,11 @@ OUTAGE = 2  #: dates in a row for which arXiv fails: the others would fare no be
 @click.version_option(__version__, prog_name="digest")
 def main() -> None:
     """ArXiv in your language, every morning: nothing missed, nothing misquoted, nothing paid twice."""
-    signal.signal(signal.SIGTERM, terminated)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
 
 
 main.add_command(cache)
-
-
-def terminated(*_: object) -> None:
-    """End as at Ctrl-C, with the code of a SIGTERM."""
-    say("Stopped by SIGTERM. What was answered is kept: run the same command again to go on.")
-    sys.exit(143)
 
 
 @main.command()

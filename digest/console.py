@@ -5,6 +5,7 @@ The one place that prints, exits, reads the environment and looks at the clock. 
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .errors import EX_TEMPFAIL, ConfigError, DigestError
+from .interrupts import EX_SIGNAL, INTERRUPT
 
 if TYPE_CHECKING:
     from .config import Config
@@ -41,6 +43,17 @@ class DigestGroup(click.Group):
             log.debug("traceback of the error below", exc_info=True)
             say("\n  hint: ".join(filter(None, [f"Error: {error}", error.hint])))
             ctx.exit(error.exit_code)
+
+
+def interrupted(number: int, *_: object) -> None:
+    """What a signal does: while answers are under way these come in first, else the program ends."""
+    if INTERRUPT.is_noted(number):
+        say("Stopping when the answers under way are here, since they may be paid for; once more stops at once.")
+        return
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    say("Stopped by SIGTERM. What was answered is kept: run the same command again to go on.")
+    sys.exit(EX_SIGNAL + number)
 
 
 def say(text: str) -> None:

@@ -8,6 +8,7 @@ Holds no logic and imports nothing: every other module may raise from here.
     ├── EngineError                  75    try again later
     │   ├── EngineRefused             2    fix the key, the model name or the quota
     │   ├── BatchPending             75    run the same command again later
+    │   ├── Interrupted         130, 143    run the same command again
     │   └── BudgetReached            75    wait until the budget renews, or raise it
     ├── RecordError                   2    repair or delete the named file
     ├── StorageError                 75    make room, then run the same command again
@@ -56,6 +57,14 @@ class EngineRefused(EngineError):
 
 class BatchPending(EngineError):
     """A batch is not done yet; the same command fetches it later."""
+
+
+class Interrupted(EngineError):
+    """A signal asked for the end; what was under way has come in first."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message, hint="what has arrived is kept: run the same command again to go on")
+        self.exit_code = exit_code
 
 
 class BudgetReached(EngineError):

@@ -16,6 +16,7 @@ LAYER = {
     "addresses": 1,
     "atomic": 2,
     "folder_lock": 3,
+    "interrupts": 2,
     "errors": 1,
     "excerpts": 1,
     "identifiers": 1,

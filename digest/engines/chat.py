@@ -16,6 +16,7 @@ import openai
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from ..errors import EngineError, EngineRefused
+from ..interrupts import INTERRUPT, LOOK, seen_to
 from ..models import Answer, Completion, Request
 from . import Keep
 from .abilities import Abilities, Ability, dialect_of
@@ -53,7 +54,6 @@ HEAD_START = 0.05, 2.0  #: seconds for the first request to a service that nothi
 FIRST_GAP = 0.01, 0.1  #: seconds between the first two requests, should they be "too many": here, elsewhere
 GLANCE = 0.005  #: seconds between two looks at how the first request fares
 NOT_THERE = "check engine.base_url (OPENAI_BASE_URL) and the network"
-AGAIN = "what has arrived is kept: run the same command again"
 
 
 class ChatEngine:
@@ -130,8 +130,9 @@ class ChatEngine:
         Raises:
             EngineRefused: the key, the model or the quota is refused; replies already paid for come first.
             EngineError: the endpoint is not there, or was lost on the way.
+            Interrupted: a signal came; what was under way is answered.
         """
-        with handover(self.keep, 2 * self.concurrency) as answers:
+        with seen_to(), handover(self.keep, 2 * self.concurrency) as answers:
             run = _Run(self, requests, answers)
             main = answers.loop.create_task(run.work())
             main.add_done_callback(answers.pause)
@@ -169,21 +170,24 @@ class _Run:
         self.halted = False
 
     async def work(self) -> None:
-        """Keep the slots busy until the requests are used up, or until one of them meets what ends the run."""
+        """Keep the slots busy until the requests are used up, one meets what ends the run, or a signal comes."""
         engine = self.engine
         async with client_of(engine.endpoint, engine.ssl, engine.concurrency, engine.timeout_seconds) as client:
             workers: list[asyncio.Task[None]] = []
             try:
-                workers.extend(asyncio.create_task(self.worker(client)) for _ in range(self.engine.concurrency))
-                done, busy = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
-                if any(isinstance(worker.exception(), EngineError) for worker in done):
-                    self.halted = True
+                workers.extend(asyncio.create_task(self.worker(client)) for _ in range(engine.concurrency))
+                busy, failures = set(workers), set[BaseException | None]()
+                while busy and not any(failures) and not INTERRUPT.signal:
+                    done, busy = await asyncio.wait(workers, timeout=LOOK, return_when=asyncio.FIRST_EXCEPTION)
+                    failures = {worker.exception() for worker in done}
+                self.halted = bool(busy)
+                if all(isinstance(error, EngineError | None) for error in failures):
                     await self.settle(busy)
             finally:
                 for worker in workers:
                     worker.cancel()
                 await asyncio.gather(*workers, return_exceptions=True)
-        for worker in done:
+        for worker in set(workers) - busy:
             worker.result()
 
     async def settle(self, busy: set[asyncio.Task[None]]) -> None:
@@ -209,8 +213,7 @@ class _Run:
         """
         Let the first request to an unknown service go alone for a moment: what it does not take, it says at once.
 
-        One that is slow to refuse costs more refusals, up to one for each slot; but to wait for the whole answer would
-        cost every first run its time.
+        One that is slow to refuse costs a refusal for each slot at most; waiting for its answer would cost every run.
         """
         dialect = self.engine.dialect(model)
         if not dialect.known and model not in self.first:
@@ -240,8 +243,8 @@ class _Run:
         )
         async for attempt in tries:
             with attempt:
-                if attempt.retry_state.attempt_number == 1:
-                    raise failed  # tenacity begins with the first failure: most requests never meet it
+                if attempt.retry_state.attempt_number == 1:  # tenacity begins with the first failure
+                    raise failed
                 return await self.ask(client, request, await self.pace(request))
         raise AssertionError("tenacity raises the last error")
 
@@ -263,13 +266,15 @@ class _Run:
             raise EngineError(f"{engine.endpoint.place}: {self.reason(error)}", hint=NOT_THERE)
 
     def never_there(self, error: BaseException) -> bool:
-        """Whether not even a connection has come about in this run."""
+        """Whether not even a connection has come about."""
         return not self.engine.answered and never_connected(error)
 
     def ends(self, error: BaseException, fact: str) -> EngineError:
         """What ends the run: nothing passes for now."""
         back = later(error, self.engine.clock())
-        return EngineError(f"{self.engine.endpoint.place}: {fact}", hint=f"{AGAIN} {back}")
+        return EngineError(
+            f"{self.engine.endpoint.place}: {fact}", hint=f"what has arrived is kept: run the same command again {back}"
+        )
 
     async def ask(self, client: httpx2.AsyncClient, request: Request, sent: Sent) -> Completion:
         """One try. What the service turns out not to understand is left out at once, and from then on."""

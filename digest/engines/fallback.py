@@ -10,12 +10,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import Protocol
 
-from ..errors import BatchPending, BudgetReached, EngineError
+from ..errors import BatchPending, BudgetReached, EngineError, Interrupted
 from ..models import Answer, Completion, Request
 
 log = logging.getLogger(__name__)
 
-FINAL = (BatchPending, BudgetReached)  #: no failures of a service: another one must not be asked instead
+FINAL = (BatchPending, BudgetReached, Interrupted)  #: no failures of a service: another one must not be asked instead
 
 
 class Keeper(Protocol):

@@ -1,5 +1,6 @@
 import json
 import logging
+import signal
 import socket
 import threading
 import time
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 
 from digest.engines.chat import ChatEngine
-from digest.errors import ConfigError, EngineError, EngineRefused
+from digest.errors import ConfigError, EngineError, EngineRefused, Interrupted
+from digest.interrupts import INTERRUPT
 from digest.models import Answer, Completion, Request
 
 from .conftest import Service, Told, refused, said
@@ -151,6 +153,30 @@ def test_what_has_arrived_before_an_interrupt_is_kept(service: Service) -> None:
     with pytest.raises(KeyboardInterrupt):
         list(asked.run(requests()))
     assert kept == ["2603.00001"]
+
+
+def test_a_signal_lets_in_what_is_under_way_and_sends_no_more(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent is paid for and kept; then the run ends with the signal's exit code."""
+    monkeypatch.setattr(INTERRUPT, "signal", None)
+
+    def answer(number: int, body: Any) -> Told:
+        if number == 4:
+            assert INTERRUPT.is_noted(signal.SIGTERM)
+        return replace(said(), after=0.6)
+
+    service.answer = answer
+    asked = engine(service, concurrency=4)
+    kept: list[Answer] = []
+    asked.keep = lambda answers: kept.extend(one for _, one in answers)
+
+    with pytest.raises(Interrupted, match="SIGTERM") as caught:
+        list(asked.run(map(request, range(1, 40))))
+
+    assert caught.value.exit_code == 143
+    assert len(list(map(completed, kept))) == len(service.bodies) == 4
+    assert not INTERRUPT.is_noted(signal.SIGTERM)
 
 
 def test_an_error_of_the_caller_passes_through(service: Service) -> None:
