@@ -166,17 +166,15 @@ class _Run:
         self.first: dict[str, float] = {}  #: model -> until when its first request goes alone
         self.sending: set[asyncio.Task[Any] | None] = set()
         self.last_success = self.loop.time()
-        self.all_taken = False
-        self.halted = False
+        self.all_taken = self.halted = False
 
     async def work(self) -> None:
         """Keep the slots busy until the requests are used up, one meets what ends the run, or a signal comes."""
         engine = self.engine
         async with client_of(engine.endpoint, engine.ssl, engine.concurrency, engine.timeout_seconds) as client:
-            workers: list[asyncio.Task[None]] = []
+            workers = [asyncio.create_task(self.worker(client)) for _ in range(engine.concurrency)]
+            busy, failures = set(workers), set[BaseException | None]()
             try:
-                workers.extend(asyncio.create_task(self.worker(client)) for _ in range(engine.concurrency))
-                busy, failures = set(workers), set[BaseException | None]()
                 while busy and not any(failures) and not INTERRUPT.signal:
                     done, busy = await asyncio.wait(workers, timeout=LOOK, return_when=asyncio.FIRST_EXCEPTION)
                     failures = {worker.exception() for worker in done}

@@ -27,7 +27,8 @@ def client_of(place: Endpoint, trust: ssl.SSLContext, slots: int, timeout_second
     )
     service = openai.AsyncOpenAI(base_url=place.base_url, api_key=place.key, http_client=http)
     http.base_url = service.base_url
-    http.headers.update({name: value for name, value in service.default_headers.items() if isinstance(value, str)})
+    headers = {**service.default_headers, **service.auth_headers}  # the key stands in the second alone
+    http.headers.update({name: value for name, value in headers.items() if isinstance(value, str)})
     return http
 
 

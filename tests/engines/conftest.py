@@ -40,6 +40,7 @@ class Service:
     def __init__(self) -> None:
         self.answer: Callable[[int, Any], Told] = lambda number, body: said()
         self.bodies: list[Any] = []
+        self.keys: list[str | None] = []  #: the header that carries the key
         self.times: list[float] = []
         self.serving = self.most = 0
         self.lock = threading.Lock()
@@ -72,6 +73,7 @@ class Service:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
+                service.keys.append(self.headers["authorization"])
                 told = service.told(json.loads(self.rfile.read(int(self.headers["content-length"]))))
                 if told.drop:
                     self.close_connection = True

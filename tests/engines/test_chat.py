@@ -709,6 +709,12 @@ def test_white_space_around_a_key_is_no_matter(service: Service) -> None:
     completed(ask(engine(service, api_key=f" {KEY}\n"), request())[0])
 
 
+def test_every_request_carries_the_key(service: Service) -> None:
+    """A service that is not on this machine answers nobody without one."""
+    list(engine(service).run([request(1), request(2)]))
+    assert service.keys == [f"Bearer {KEY}"] * 2
+
+
 def test_a_service_on_this_machine_needs_no_key(service: Service) -> None:
     """Local servers take any key."""
     completed(ask(engine(service, api_key=""), request())[0])
