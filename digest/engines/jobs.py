@@ -68,6 +68,8 @@ class Jobs:
             try:
                 record = json.loads(path.read_bytes())
                 job = Job(**record | {"keys": tuple(map(str, record["keys"]))})
+                if job.name != path.stem:
+                    raise ValueError("the name of another file")  # noqa: TRY301
             except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
                 log.warning("%s: a damaged record of a batch: %s", path, error)
                 continue

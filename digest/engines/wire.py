@@ -9,7 +9,10 @@ import ssl
 import httpx2
 import openai
 
+from .dialect import BadReply
 from .endpoint import Endpoint
+
+LARGEST = 32 * 2**20  #: bytes of an answer, unpacked; a reply of a model has thousands
 
 
 def client_of(place: Endpoint, trust: ssl.SSLContext, slots: int, timeout_seconds: float) -> httpx2.AsyncClient:
@@ -29,7 +32,25 @@ def client_of(place: Endpoint, trust: ssl.SSLContext, slots: int, timeout_second
     http.base_url = service.base_url
     headers = {**service.default_headers, **service.auth_headers}  # the key stands in the second alone
     http.headers.update({name: value for name, value in headers.items() if isinstance(value, str)})
+    http.event_hooks = {"response": [_bounded]}
     return http
+
+
+async def _bounded(response: httpx2.Response) -> None:
+    """
+    Read an answer as far as one may go: an endless one, or one that unpacks to gigabytes, would take all memory.
+
+    Raises:
+        BadReply: it is longer.
+    """
+    parts, size = [], 0
+    async for part in response.aiter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST:
+            await response.aclose()
+            raise BadReply(f"an answer of more than {LARGEST >> 20} MiB")
+    response._content = b"".join(parts)  # where `aread`, which comes next, looks first
 
 
 def trusted(place: Endpoint) -> ssl.SSLContext:
