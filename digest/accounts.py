@@ -3,7 +3,7 @@
 Pure: rows and bills in, lines out; terminal.py puts them into place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from . import money
 from .heads import DaySpent
@@ -74,13 +74,12 @@ def amount(one: Spent | Bill) -> str:
     return money.in_words(one.cost, one.currency) + unknown
 
 
-def took(bills: Iterable[Bill]) -> list[str]:
-    """What a run paid: tokens in and out, and money; nothing where nothing was asked."""
-    bills = list(bills)
+def tokens(bills: Sequence[Bill]) -> list[str]:
+    """What a run sent and got, in tokens; nothing where nothing was asked."""
     if not bills:
         return []
-    tokens = [sum(getattr(bill, name) for bill in bills) for name in ("prompt_tokens", "completion_tokens")]
-    return [f"{tokens[0]:,} + {tokens[1]:,} tokens", money.sum_in_words(bills)]
+    sums = [sum(getattr(bill, name) for bill in bills) for name in ("prompt_tokens", "completion_tokens")]
+    return [f"{sums[0]:,} + {sums[1]:,} tokens"]
 
 
 def price(one: money.Price, model: str) -> str:

@@ -14,6 +14,7 @@ from .listings import Clock
 from .store import Store
 
 FIRST_DAY = date(1991, 8, 14)  #: arXiv's first paper
+RECENT = timedelta(days=14)  #: for so long an edition that lacks cards is gone back to
 SAMPLE_DATE = date(2026, 1, 4)  #: of the sample day; a Sunday, so that it is never mistaken for a listing
 
 
@@ -35,6 +36,15 @@ def gaps(config: Config, order: Order, day: date) -> tuple[date, ...]:
     if not known:
         return ()
     return tuple(one for one in schedule.between(max(known), day, config.arxiv.holidays) if one not in (known[0], day))
+
+
+def last_made(config: Config, clock: Clock) -> date | None:
+    """From when on a nightly job looks for what is missing: the last edition, or two weeks back; None without any."""
+    known = [one for one in Store(config.output).dates() if one != SAMPLE_DATE]
+    if not known:
+        return None
+    recent = schedule.newest(clock(), config.arxiv.holidays) - RECENT
+    return max(min(known), min(max(known), recent))
 
 
 def dates_of(config: Config, order: Order, clock: Clock, first: date | None = None) -> tuple[date | None, ...]:

@@ -47,9 +47,13 @@ class Row:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[sqlite3.Connection]:
+def opened(folder: Path, *, traceless: bool = False) -> Iterator[sqlite3.Connection]:
     """
     The database in `folder`, to be read only; also one that a run is writing to, or on a disk that can't be written.
+
+    Args:
+        folder: Of the cache.
+        traceless: For a short look that leaves no file of SQLite's behind where no run is writing.
 
     Raises:
         ConfigError: there is none.
@@ -60,7 +64,7 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection]:
         if not path.is_file():
             raise ConfigError(f"{folder}: no replies are kept here", hint="choose another folder: --cache")
     try:
-        database = connected(path)
+        database = connected(path, traceless=traceless)
         try:
             yield database
         finally:
@@ -69,10 +73,11 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection]:
         raise shelf.trouble(folder, error) from error
 
 
-def connected(path: Path) -> sqlite3.Connection:
+def connected(path: Path, *, traceless: bool = False) -> sqlite3.Connection:
     """The database at `path`, read only."""
     address = f"file:{quote(str(path.absolute()))}?mode=ro"
-    for how in (address, f"{address}&immutable=1"):  # a folder that can't be written has no room for SQLite's index
+    as_it_stands = f"{address}&immutable=1"  # a folder that can't be written has no room for SQLite's index
+    for how in (as_it_stands,) if traceless and not _has_log(path) else (address, as_it_stands):
         database = sqlite3.connect(how, uri=True, timeout=30)
         try:
             database.execute("PRAGMA trusted_schema = OFF")
@@ -107,6 +112,12 @@ def rows(database: sqlite3.Connection) -> Iterator[Row]:
 def total(database: sqlite3.Connection) -> int:
     """How many rows there are, for a display of progress."""
     return int(database.execute("SELECT COUNT(*) FROM Cache INDEXED BY Cache_key_raw").fetchone()[0])
+
+
+def reply_total(database: sqlite3.Connection) -> int:
+    """How many replies there are, unread; a day's spending is none."""
+    days = database.execute("SELECT COUNT(*) FROM Cache WHERE key >= 'spent/' AND key < 'spent0' AND raw = 1")
+    return total(database) - int(days.fetchone()[0])
 
 
 def is_spending(row: Row) -> bool:

@@ -42,6 +42,18 @@ def refresh(path: Path, site: Path, look: Look, volumes: Volumes) -> bool:
         ConfigError: as `examine`, or it can't be written; it is as it was.
         TemplateError: the named template line fails.
     """
+    changed = _rewrite(path, _filling(path, site, look, volumes))
+    log.info("%s: %s", path, "blocks filled" if changed else "as it was")
+    return changed
+
+
+def is_current(path: Path, site: Path, look: Look, volumes: Volumes) -> bool:
+    """Whether `refresh` would change nothing; takes and raises the same."""
+    content = _read(path)
+    return _filling(path, site, look, volumes)(content) == content
+
+
+def _filling(path: Path, site: Path, look: Look, volumes: Volumes) -> Callable[[bytes], bytes]:
     base = _way(path, site)
 
     def change(content: bytes) -> bytes:
@@ -49,9 +61,7 @@ def refresh(path: Path, site: Path, look: Look, volumes: Volumes) -> bool:
         offers = {name: open_excerpt(name, look).excerpt(volumes, base) for name in names}
         return readme.filled(content, offers, str(path), SHOWN)
 
-    changed = _rewrite(path, change)
-    log.info("%s: %s", path, "blocks filled" if changed else "as it was")
-    return changed
+    return change
 
 
 def _way(path: Path, site: Path) -> str:

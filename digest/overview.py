@@ -1,19 +1,29 @@
 """What is on file and what a run would take: looks at everything and changes nothing."""
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from . import agenda, backends, heads, history, listings, money, pipeline, prompts, report, schedule
+from . import (
+    agenda,
+    backends,
+    cache_rows,
+    heads,
+    history,
+    listings,
+    pipeline,
+    postmarks,
+    prompts,
+    report,
+    schedule,
+)
 from .atomic import guarded
 from .config import Config
-from .engines.cached import open_cache
-from .engines.shelf import reply_count
-from .errors import ConfigError, DigestError, RecordError
-from .models import Edition, Entry, Request
+from .errors import DigestError, RecordError
+from .models import Edition, Request
 from .money import Price
+from .postmarks import Postmark
 from .store import Store
 
 NOTE_TOKENS = 100  #: of a usual note on a change
@@ -86,59 +96,103 @@ def _notes(config: Config, edition: Edition) -> Iterator[Request]:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """A paper without a card."""
+
+    announced: date
+    arxiv_id: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How an edition's way to one receiver stands."""
+
+    announced: date
+    mark: Postmark
+    configured: bool  #: whether the receiver is still one of the configuration
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What is on file."""
 
     editions: tuple[report.Ledger, ...]  #: newest first
-    missing: tuple[tuple[date, Entry], ...]  #: entries without a card
+    missing: tuple[Missing, ...]
     spent: tuple[report.Spent, ...]  #: by date and model
     days: tuple[heads.DaySpent, ...]  #: the same by date alone, newest first
     cache: Path
     cache_bytes: int
-    replies: int  #: in the cache
+    replies: int | None  #: in the cache; None: it can't be read now
     damaged: tuple[DigestError, ...]
     gaps: tuple[date, ...] = ()  #: listing dates between the oldest edition and today that have none
+    deliveries: tuple[Delivery, ...] = ()  #: newest edition first
+    unreadable: tuple[date, ...] = ()  #: dates whose edition is damaged
+    newest: date | None = None  #: the newest listing that is out
+    holidays: tuple[date, ...] = ()  #: beside arXiv's published list
+    trouble: DigestError | None = None  #: with the cache, that is no damage
 
 
 def status(config: Config, clock: listings.Clock) -> Status:
-    """What is on file, without network; a damaged edition is told of, not stumbled over."""
-    saved, unreadable = pipeline.readable(Store(config.output))
-    prices = config.price_table
-    editions = [money.priced(edition, prices) for edition in saved]  # today's price for what had none
+    """What is on file, without network; whatever is damaged is told of, not stumbled over."""
+    store, prices = Store(config.output), config.price_table
+    found, unreadable = pipeline.heads(store, keep=False)
+    known = [heads.priced(one, prices) for one in found]  # today's price for what had none
     damaged: list[DigestError] = [*unreadable]
-    with guarded(config.cache):
-        files = [path for path in config.cache.glob("cache.db*") if path.is_file()]
-    replies = 0
     try:
-        replies = _reply_count(config.cache) if files else 0
-    except (ConfigError, RecordError) as error:
+        store.load_tables()
+    except RecordError as error:
         damaged.append(error)
+    deliveries = _deliveries(config, store, damaged)
+    size, replies, trouble = _cache(config.cache)
+    if isinstance(trouble, RecordError):
+        damaged.append(trouble)
+    holidays = config.arxiv.holidays
+    newest = schedule.newest(clock(), holidays)
     return Status(
-        editions=tuple(report.ledger(edition) for edition in editions),
-        missing=tuple((edition.announced, entry) for edition in editions for entry in report.missing(edition)),
-        spent=tuple(report.spent(editions)),
-        days=heads.spending(map(heads.head_of, editions)),
+        editions=tuple(one.ledger for one in known),
+        missing=tuple(Missing(one.announced, *row) for one in known for row in one.missing.items()),
+        spent=tuple(heads.spent(known)),
+        days=heads.spending(known),
         cache=config.cache,
-        cache_bytes=sum(path.stat().st_size for path in files),
+        cache_bytes=size,
         replies=replies,
         damaged=tuple(damaged),
-        gaps=_gaps(config, clock),
+        gaps=_gaps(store.dates(), newest, holidays),
+        deliveries=deliveries,
+        unreadable=tuple(sorted(set(store.dates()) - {one.announced for one in known})),
+        newest=newest,
+        holidays=holidays,
+        trouble=None if trouble in damaged else trouble,
     )
 
 
-def _gaps(config: Config, clock: listings.Clock) -> tuple[date, ...]:
-    known = set(Store(config.output).dates()) - {agenda.SAMPLE_DATE}
-    if not known:
-        return ()
-    days = schedule.between(min(known), schedule.newest(clock(), config.arxiv.holidays), config.arxiv.holidays)
-    return tuple(day for day in days if day not in known)
+def _gaps(dates: Sequence[date], newest: date, holidays: Sequence[date]) -> tuple[date, ...]:
+    known = set(dates) - {agenda.SAMPLE_DATE}
+    return tuple(day for day in schedule.between(min(known), newest, holidays) if day not in known) if known else ()
 
 
-def _reply_count(folder: Path) -> int:
-    cache = open_cache(folder)
+def _deliveries(config: Config, store: Store, damaged: list[DigestError]) -> tuple[Delivery, ...]:
+    """All marks; what is wrong with a file of them goes to `damaged`."""
+    receivers, found = {one.name for one in config.deliver}, []
+    for day in postmarks.dates(store):
+        try:
+            found += [Delivery(day, mark, mark.receiver in receivers) for mark in postmarks.load(store, day).marks]
+        except DigestError as error:
+            damaged.append(error)
+    return tuple(found)
+
+
+def _cache(folder: Path) -> tuple[int, int | None, DigestError | None]:
+    """Bytes and replies of a cache, looked at without opening it for writing; and what is wrong with it."""
+    size = 0
     try:
-        return reply_count(cache)
-    except (TypeError, sqlite3.Error) as error:
-        raise RecordError(f"{folder}/cache.db: damaged: {error}", hint="delete the folder; it costs replies") from error
-    finally:
-        cache.close()  # type: ignore[no-untyped-call]
+        with guarded(folder):
+            files = [path for path in folder.glob("cache.db*") if path.is_file()]
+            size = sum(path.stat().st_size for path in files)
+        if not files:
+            return 0, 0, None
+        with cache_rows.opened(folder, traceless=True) as database:
+            return size, cache_rows.reply_total(database), None
+    except DigestError as error:
+        return size, None, error

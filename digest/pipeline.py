@@ -1,59 +1,57 @@
-"""The stages in order: collect, arrange, summarize, render; the first three save the Edition.
+"""The stages in order: collect, arrange, summarize, render, deliver; the first three save the Edition.
 
 Brings the edges together; decides nothing that a pure module could decide and prints nothing.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from . import (
     backends,
     changes,
+    delivery,
     frontpage,
     glossary,
     history,
     listings,
     money,
+    postmarks,
     prompts,
     rejudging,
     resources,
+    schedule,
     selection,
     sites,
     summary,
 )
-from .agenda import Order, day_of, gaps, nothing_announced
+from .agenda import RECENT, Order, day_of, gaps, nothing_announced
 from .config import Config
 from .engines import Engine
 from .engines.budgeted import Meter
 from .engines.recorded import RecordedEngine
-from .errors import ConfigError, EngineError, RecordError, SourceError
+from .errors import EngineError, SourceError
 from .languages import language_of
 from .listings import Clock
-from .models import Bill, Edition, Entry, KeywordTables, Page, Paper
-from .render import (
-    DAY_PAGES,
-    KEYWORD_PAGES,
-    SECTION_PAGES,
-    SECTIONS,
-    WHOLE_PAGES,
-    Look,
-    Volumes,
-    left_over,
-    open_formats,
-)
-from .render.layout import section_path
+from .models import Bill, Edition, Entry, Paper
+from .postmarks import Postmark
+from .publishing import Watch as Watch  # noqa: PLC0414
+from .publishing import followed as followed  # noqa: PLC0414
+from .publishing import heads as heads  # noqa: PLC0414
+from .publishing import is_up_to_date
+from .publishing import look_of as look_of  # noqa: PLC0414
+from .publishing import opened as opened  # noqa: PLC0414
+from .publishing import render as render  # noqa: PLC0414
+from .publishing import render_again as render_again  # noqa: PLC0414
+from .publishing import unwatched as unwatched  # noqa: PLC0414
 from .store import Store
 
 log = logging.getLogger(__name__)
 
-Watch = Callable[[str, int, int], None]  #: stage, done, of how many (0: not known)
-
-
-def unwatched(stage: str, done: int, total: int) -> None:
-    """Watch nothing."""
+HELD_BACK = timedelta(days=2)  #: after its announcement an edition that lacks a few cards is delivered as it is
+FEW = 0.1  #: of its papers
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +66,7 @@ class Outcome:
     seconds: float = 0.0
     gaps: tuple[date, ...] = ()  #: listing dates since the last edition before this one that have none
     bills: tuple[Bill, ...] = ()  #: what the replies that came now cost; those from the cache cost nothing again
+    marks: tuple[Postmark, ...] = ()  #: how its way to each receiver stands
 
 
 def run(
@@ -112,6 +111,9 @@ def _run(
     began, store = time.monotonic(), Store(config.output)
     edition, replies = collect(config, order, day, desk, watch)
     store.save(edition)
+    is_due = is_to_be_delivered(config, edition, clock)
+    if is_due:
+        delivery.promise(config, day, clock)
     _follow_keywords(config, desk, store)
     failure = None
     with backends.cached_engine(config, clock, meter) as cached:
@@ -121,7 +123,7 @@ def _run(
         except EngineError as error:
             failure, edition = error, store.load(day) or edition
     written: tuple[str, ...] = ()
-    if not _up_to_date(config, store, edition):
+    if not is_up_to_date(config, store, edition):
         written, damaged = render(config, [day], watch)
         for other in damaged:
             log.warning("%s; it is left out of the archive", other)
@@ -129,8 +131,9 @@ def _run(
         frontpage.refresh(config.readme, config.output, look_of(config), opened(config, store)[0])
     if failure:
         raise failure
+    marks = deliver(config, edition, clock) if is_due else ()
     seconds = time.monotonic() - began
-    return Outcome(day, edition, None, cached.sent, written, seconds, gaps(config, order, day), meter.bills)
+    return Outcome(day, edition, None, cached.sent, written, seconds, gaps(config, order, day), meter.bills, marks)
 
 
 def open_desk(config: Config, order: Order, clock: Clock, days: Sequence[date] | None = None) -> listings.Desk:
@@ -259,112 +262,30 @@ def to_describe(config: Config, edition: Edition) -> list[tuple[Paper, Entry]]:
     return list(history.to_describe(edition, earlier(Store(config.output), edition)))
 
 
-# ------------------------------------------------------------------------------------------ render
+# ------------------------------------------------------------------------------------------ deliver
 
 
-def render(
-    config: Config, days: Iterable[date] | None = None, watch: Watch = unwatched
-) -> tuple[tuple[str, ...], tuple[RecordError, ...]]:
-    """
-    Write the pages of the editions of `days` (None: all) and those about all editions.
-
-    Returns:
-        The paths that changed, and what is wrong with the editions that can't be read and stand on no page.
-
-    Raises:
-        ConfigError: there is no edition, or none of one of `days`.
-        TemplateError: the named template line fails; pages before it are written, each whole.
-    """
-    store = Store(config.output)
-    known = set(store.dates())
-    if not known:
-        raise ConfigError(f"no edition in {config.output}", hint="digest run --category cs.CV makes one")
-    wanted = known if days is None else set(days)
-    if lost := wanted - known:
-        raise ConfigError(f"no edition of {min(lost)} in {config.output}", hint=f"digest run --date {min(lost)}")
-    volumes, damaged = opened(config, store)
-    formats = open_formats(look_of(config))
-
-    def pages() -> Iterator[Page]:
-        todo = [head.announced for head in volumes.heads if head.announced in wanted]
-        for done, day in enumerate(todo):
-            watch("render", done, len(todo))
-            if edition := store.load(day):
-                yield from (page for one in formats for page in one.day(edition))
-        yield from (page for one in formats for page in one.whole(volumes))
-
-    if config.readme:
-        frontpage.examine(config.readme)  # before anything is written
-    made: set[str] = set()
-    written = store.write(_noted(pages(), made))
-    for gone in store.remove(left_over(made)):
-        log.info("%s/%s: removed, the keywords take less room now", config.output, gone)
-    for gone in store.remove(store.orphans(made, SECTIONS, DAY_PAGES)):
-        log.info("%s/%s: removed, no edition makes it now", config.output, gone)
-    if config.readme:
-        frontpage.refresh(config.readme, config.output, look_of(config), volumes)
-    return written, tuple(damaged)
+def is_to_be_delivered(config: Config, edition: Edition, clock: Clock) -> bool:
+    """Whether an edition goes out by itself: a real one, and recent; any other one by `digest deliver` alone."""
+    if not config.deliver or edition.source == "sample" or config.engine.name == "echo":
+        return False
+    return edition.announced >= schedule.newest(clock(), config.arxiv.holidays) - RECENT
 
 
-def _noted(pages: Iterable[Page], made: set[str]) -> Iterator[Page]:
-    """Yield the pages, and put their paths into `made`."""
-    for page in pages:
-        made.add(page.path)
-        yield page
+def deliver(config: Config, edition: Edition, clock: Clock) -> tuple[Postmark, ...]:
+    """Send an edition to who has not had it, if it is not held back: the mark of each of today's receivers."""
+    if is_held_back(edition, clock()):
+        log.warning("%s: not delivered yet: a paper waits for its answer; the next run goes on", edition.announced)
+        marks = postmarks.load(Store(config.output), edition.announced)
+    else:
+        marks = delivery.deliver(config, edition, clock)
+    names = {one.name for one in delivery.receivers(config)}
+    return tuple(mark for mark in marks.marks if mark.receiver in names)
 
 
-def look_of(config: Config) -> Look:
-    """What the pages look like, as configured."""
-    limits = {one.title: one.limit for one in config.section}
-    return Look(
-        folders=resources.folders("templates", config.home),
-        limits=limits,
-        site_url=f"{config.site_url}/" if config.site_url else "",
-        siblings=config.siblings,
-    )
-
-
-#: The modules that decide what a head says.
-_HEADS = ("heads.py", "models.py", "money.py", "report.py")
-
-
-def opened(config: Config, store: Store) -> tuple[Volumes, Sequence[RecordError]]:
-    """All editions that can be read, newest first, and what was wrong with the others."""
-    made_by = resources.fingerprint(*_HEADS)
-    heads, damaged = store.each(lambda day: store.head(day, made_by))
-    return Volumes(tuple(heads), store.part, followed(config, store)), damaged
-
-
-def followed(config: Config, store: Store) -> KeywordTables | None:
-    """The saved tables of keywords, where keywords are all that is followed."""
-    return None if config.categories else store.load_tables()
-
-
-def render_again(
-    config: Config, days: Iterable[date] | None, watch: Watch = unwatched
-) -> tuple[tuple[str, ...], tuple[RecordError, ...]]:
-    """As `render`, while no run works on the folder."""
-    store = Store(config.output)
-    if not store.dates():
-        return render(config, days, watch)  # which says so, and leaves no trace
-    with store.locked():
-        return render(config, days, watch)
-
-
-def _up_to_date(config: Config, store: Store, edition: Edition) -> bool:
-    """Whether the pages of an edition, and those about all, are as new as everything they are made from."""
-    followed = (not config.categories and store.tables()) or any(one.kind == "keyword" for one in edition.sections)
-    keywords = KEYWORD_PAGES if followed else ()
-    own = [page.format(day=edition.announced) for page in DAY_PAGES]
-    paths = (section_path(one.kind, one.title) for one in edition.sections)
-    sections = [page.format(path=path) for path in paths for page in SECTION_PAGES]
-    looks = [*resources.program(config.home), *(path for path in [config.file] if path)]
-    return store.fresh(own, [store.path(edition.announced), *looks]) and store.fresh(
-        (*WHOLE_PAGES, *sections, *keywords), [*map(store.path, store.dates()), *store.tables(), *looks]
-    )
-
-
-def readable(store: Store) -> tuple[Sequence[Edition], Sequence[RecordError]]:
-    """All editions that can be read, newest first, and what was wrong with the others."""
-    editions, damaged = store.each(store.load)
-    return [one for one in editions if one], damaged
+def is_held_back(edition: Edition, now: datetime) -> bool:
+    """Whether an edition lacks cards that a later run may get: after two days it goes out, unless it lacks many."""
+    if delivery.is_ready(edition):
+        return False
+    is_late = now >= schedule.announced_at(edition.announced) + HELD_BACK
+    return not is_late or edition.count("pending") > FEW * len(edition.entries)

@@ -3,6 +3,9 @@
 Keeps the marks; decides nothing and sends nothing. A mark holds a receiver's name and never its address.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Literal
 
@@ -13,10 +16,16 @@ from .errors import RecordError
 from .models import Line, Record, Utc
 from .store import Store
 
-FOLDER = "editions/.delivered"  #: below the output folder
+log = logging.getLogger(__name__)
 
-#: sending: begun, and no word of how it ended; nothing: the receiver's sections have no paper that day.
-State = Literal["sending", "sent", "failed", "nothing"]
+FOLDER = "editions/.delivered"  #: below the output folder
+FAILURES = "failures.json"
+PATIENCE = 60.0  #: seconds for another process to report its failure
+MOST_SETTLED = 200  #: settled marks of failed nights that are kept
+
+#: waiting: meant for the receiver, not begun; sending: begun, and no word of how it ended; nothing: the receiver's
+#: sections have no paper that day.
+State = Literal["waiting", "sending", "sent", "failed", "nothing"]
 
 
 class Postmark(Record):
@@ -25,8 +34,8 @@ class Postmark(Record):
     receiver: str  #: its name in digest.toml
     state: State
     message_id: str  #: the same for every try, so that a receiver can tell a second copy
-    attempts: Annotated[int, Field(ge=1)]
-    at: Utc  #: of the last try
+    attempts: Annotated[int, Field(ge=0)]
+    at: Utc  #: of the last try; of a waiting one, of the run that made the edition
     error: Line | None = None  #: of the last try, without secrets
 
     @property
@@ -56,6 +65,31 @@ class Postmarks(Record):
         return self.model_copy(update={"marks": marks})
 
 
+class FailureMark(Postmark):
+    """How the message about one failed night stands with one receiver; what it said, until it is settled."""
+
+    key: Line  #: of the failure: no receiver has two messages of one key
+    subject: Line
+    text: str = ""
+
+
+class FailureMarks(Record):
+    """The marks of messages about failed nights, oldest first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
+    marks: tuple[FailureMark, ...] = ()
+
+    def with_mark(self, mark: FailureMark) -> "FailureMarks":
+        """A copy in which `mark` takes the place of that of the same failure and receiver; old settled ones go."""
+        name = (mark.key, mark.receiver)
+        marks = [mark if (one.key, one.receiver) == name else one for one in self.marks]
+        marks += [] if mark in marks else [mark]
+        kept = [one for place, one in enumerate(marks) if not one.is_settled or place >= len(marks) - MOST_SETTLED]
+        return self.model_copy(update={"marks": tuple(kept)})
+
+
 def load(store: Store, announced: date) -> Postmarks:
     """
     The marks of an edition; none where nothing was ever delivered.
@@ -82,6 +116,48 @@ def save(store: Store, marks: Postmarks) -> None:
     """Save the marks of an edition."""
     text = marks.model_dump_json(by_alias=True, indent=1)
     replace(store.output / FOLDER / f"{marks.announced.isoformat()}.json", text.encode() + b"\n")
+
+
+@contextmanager
+def failures_locked(store: Store) -> Iterator[None]:
+    """Let one process at a time report a failure; one that waits too long, or finds no lock, goes on without."""
+    from filelock import FileLock
+
+    lock = FileLock(store.output / FOLDER / ".lock", timeout=PATIENCE)
+    try:
+        (store.output / FOLDER).mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:  # also filelock's own Timeout
+        log.debug("%s: %s", lock.lock_file, error)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def load_failures(store: Store) -> FailureMarks:
+    """
+    The marks of messages about failed nights.
+
+    Raises:
+        RecordError: the file is damaged.
+    """
+    path = store.output / FOLDER / FAILURES
+    with guarded(path):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return FailureMarks()
+    try:
+        return FailureMarks.model_validate_json(content)
+    except ValueError as error:
+        raise RecordError(f"{path}: no delivery marks", hint="delete it: no edition hangs on it") from error
+
+
+def save_failures(store: Store, marks: FailureMarks) -> None:
+    """Save the marks of messages about failed nights."""
+    text = marks.model_dump_json(by_alias=True, indent=1)
+    replace(store.output / FOLDER / FAILURES, text.encode() + b"\n")
 
 
 def dates(store: Store) -> tuple[date, ...]:

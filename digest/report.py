@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from . import money
-from .models import Bill, Edition, Entry, Origin
+from .models import Bill, Edition, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,6 @@ def missing(edition: Edition) -> tuple[Entry, ...]:
     return tuple(entry for entry in edition.entries if entry.state == "pending")
 
 
-def spent(editions: Iterable[Edition]) -> Iterator[Spent]:
-    """Yield a row for each date and model; a reply that stands in several editions counts in the oldest."""
-    for edition, replies in _paid_first(editions):
-        for bill in money.merged(map(_bill, replies)):
-            yield Spent(announced_on=edition.announced, **bill.model_dump())
-
-
 def summed(rows: Iterable[Spent], group: Callable[[Spent], str]) -> Iterator[tuple[str, tuple[Bill, ...]]]:
     """Yield the bills of all rows of a group, by the group's name: of a month, of a model."""
     groups: dict[str, list[Bill]] = {}
@@ -87,18 +80,3 @@ def summed(rows: Iterable[Spent], group: Callable[[Spent], str]) -> Iterator[tup
         groups.setdefault(group(row), []).append(Bill(**fields))
     for name, bills in sorted(groups.items()):
         yield name, money.merged(bills)
-
-
-def _paid_first(editions: Iterable[Edition]) -> Iterator[tuple[Edition, list[Origin]]]:
-    """Yield each edition with the replies that no older one has."""
-    editions = list(editions)
-    first: dict[str, date] = {}
-    for edition in editions:
-        for reply in money.paid(edition):
-            first[reply.key] = min(edition.announced, first.get(reply.key, edition.announced))
-    for edition in editions:
-        yield edition, [reply for reply in money.paid(edition) if first[reply.key] == edition.announced]
-
-
-def _bill(reply: Origin) -> Bill:
-    return money.bill_of(reply, None if reply.cost is None else (reply.cost, reply.currency))

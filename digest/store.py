@@ -152,13 +152,14 @@ class Store:
         except (ValueError, RecursionError) as error:
             raise self._damaged(announced, error) from error
 
-    def head(self, announced: date, made_by: str) -> Head:
+    def head(self, announced: date, made_by: str, *, keep: bool = True) -> Head:
         """
         The head of the edition of a date: as it was kept, or made anew where the record is younger.
 
         Args:
             announced: The date of an edition that is there.
             made_by: Names the state of the program; a head made by another one is no good.
+            keep: Whether one that is made anew is kept.
 
         Raises:
             RecordError: the edition is damaged, or from a newer program.
@@ -176,6 +177,8 @@ class Store:
         if edition is None:
             raise RecordError(f"{path}: gone", hint="run the same command again")
         head = head_of(edition)
+        if not keep:
+            return head
         try:
             if not replace(kept, mark + head.model_dump_json().encode()):
                 os.utime(kept)

@@ -7,19 +7,16 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import accounts, money, report
-from .models import FIELDS, Bill, Edition, Entry, Reason
+from .models import FIELDS, Edition, Entry, Reason
 from .plaintext import counted
 from .tex import plain
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from .overview import Estimate, Status
+    from .overview import Estimate
     from .pipeline import Outcome, Watch
 
 LABELS = {"tldr": "TL;DR", "motivation": "动机", "method": "方法", "result": "结果", "conclusion": "结论"}
@@ -66,15 +63,29 @@ def gaps(days: Collection[date]) -> str:
 
 
 def outcome(done: "Outcome", output: Path) -> str:
-    """The result of a run on a few lines: the sum, what it took, the page, what to do."""
+    """The result of a run: what is beside it, what to do, and as the last line all that counts."""
     if done.edition is None:
-        return "\n".join([done.message or "", *_unfilled(done.gaps)])
+        return "\n".join([*_unfilled(done.gaps), done.message or ""])
     counts = report.ledger(done.edition)
-    took = [*_beside(counts), counted(done.sent, "request"), *accounts.took(done.bills), f"{done.seconds:.1f} s"]
+    bills = list(done.bills)
+    tokens = accounts.tokens(bills)
     page = output / done.announced.isoformat() / "index.html"
-    lines = [f"{done.announced}: {balance(counts)}", " · ".join(took)]
-    lines += [str(page) if page.exists() else "no page: no card is there yet"]
-    return "\n".join([*lines, *_mends(done.edition, output), *_unfilled(done.gaps)])
+    facts = [
+        f"{done.announced}: {balance(counts)}",
+        counted(done.sent, "request"),
+        *([money.sum_in_words(bills)] if bills else []),
+        f"{done.seconds:.1f} s",
+        *_delivered(done),
+        str(page) if page.exists() else "no page: no card is there yet",
+    ]
+    beside = " · ".join([*_beside(counts), *tokens])
+    lines = [*filter(None, [beside]), *_mends(done.edition, output), *_unfilled(done.gaps), " · ".join(facts)]
+    return "\n".join(lines)
+
+
+def _delivered(done: "Outcome") -> Iterator[str]:
+    if done.marks:
+        yield f"delivered to {sum(mark.is_settled for mark in done.marks)} of {counted(len(done.marks), 'receiver')}"
 
 
 def _unfilled(days: Collection[date]) -> list[str]:
@@ -118,6 +129,7 @@ def outcome_record(done: "Outcome") -> dict[str, Any]:
         "requests": done.sent,
         "paid": [bill.model_dump() for bill in done.bills],
         "seconds": round(done.seconds, 3),
+        "deliveries": [mark.model_dump(mode="json", exclude={"message_id"}) for mark in done.marks],
         "written": done.written,
     }
 
@@ -271,107 +283,3 @@ def _place(entry: Entry) -> Iterator[str]:
 
 def _reason(reason: Reason) -> str:
     return f"{'primary' if reason.kind == 'category' else reason.kind} {reason.value}"
-
-
-# ------------------------------------------------------------------------------------------ status
-
-
-def status(found: "Status", without: Collection[date] = (), width: int = 100) -> str:
-    """What is on file, for a terminal `width` characters wide, and the listing dates that are `without` an edition."""
-    from rich.console import Console
-
-    parts: list[Any] = [_editions(found)] if found.editions else ["no editions yet: digest run --category cs.CV"]
-    if found.missing:
-        parts += [_missing(found)]
-    if found.spent:
-        parts += [_spent(found), *accounts.chart(found.days, width), _sums(found)]
-    parts += [f"{found.replies:,} replies in {found.cache}, {found.cache_bytes / 1e6:.1f} MB"]
-    parts += [f"damaged: {error}" for error in found.damaged]
-    parts += _unfilled(without)
-    screen = Console(file=StringIO(), width=max(width, 80), no_color=True, highlight=False, markup=False)
-    with screen.capture() as text:
-        for part in parts:
-            screen.print(part)
-    return "\n".join(line.rstrip() for line in text.get().splitlines())
-
-
-def _table(*columns: str) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        left = name in ("date", "month", "categories", "model", "paper", "why")
-        table.add_column(name, justify="left" if left else "right", overflow="fold")
-    return table
-
-
-def _editions(found: "Status") -> "Table":
-    names = ("announced", "cross", "shown", "flagged", "pending", "excluded")
-    table = _table("date", "categories", *names, "source")
-    for one in found.editions:
-        counts = (str(getattr(one, name)) for name in names)
-        table.add_row(str(one.announced_on), " ".join(one.categories), *counts, one.source)
-    return table
-
-
-def _missing(found: "Status") -> "Table":
-    table = _table("date", "paper", "why")
-    for day, entry in found.missing[:20]:
-        table.add_row(str(day), entry.paper.arxiv_id, "; ".join(entry.problems))
-    if len(found.missing) > 20:
-        table.add_row("", "", f"and {len(found.missing) - 20} more: digest status --json lists all")
-    return table
-
-
-def _spent(found: "Status") -> "Table":
-    table = _table("date", *SPENT)
-    for one in found.spent:
-        table.add_row(str(one.announced_on), *_cells(one))
-    return table
-
-
-def _sums(found: "Status") -> "Table":
-    """Tokens and money by month and model, and of all."""
-    table = _table("month", *SPENT)
-    for month, bills in _by_month(found):
-        for bill in bills:
-            table.add_row(month, *_cells(bill))
-    return table
-
-
-SPENT = ("model", "replies", "tokens in", "cached", "tokens out", "money")
-
-
-def _cells(one: report.Spent | Bill) -> tuple[str, ...]:
-    model = f"{one.model} ({one.engine})" if one.engine == "batch" else one.model
-    counts = (one.replies, one.prompt_tokens, one.cached_tokens, one.completion_tokens)
-    return model, *(f"{n:,}" for n in counts), accounts.amount(one)
-
-
-def _by_month(found: "Status") -> Iterator[tuple[str, tuple[Bill, ...]]]:
-    yield from report.summed(found.spent, lambda row: f"{row.announced_on:%Y-%m}")
-    yield from report.summed(found.spent, lambda _: "all")
-
-
-def status_record(found: "Status", without: Collection[date] = ()) -> dict[str, Any]:
-    """The same for a machine."""
-    return {
-        "editions": [asdict(one) | {"by_rule": dict(one.by_rule)} for one in found.editions],
-        "missing": [_missing_record(day, entry) for day, entry in found.missing],
-        "spent": [asdict(one) | {"money": one.cost} for one in found.spent],
-        "spent_by_date": [asdict(one) for one in found.days],
-        "spent_by_month": {
-            month: [bill.model_dump() for bill in bills] for month, bills in _by_month(found) if month != "all"
-        },
-        "spent_in_all": [
-            bill.model_dump() for _, bills in report.summed(found.spent, lambda _: "all") for bill in bills
-        ],
-        "cache": {"folder": str(found.cache), "replies": found.replies, "bytes": found.cache_bytes},
-        "damaged": [str(error) for error in found.damaged],
-        "gaps": [str(day) for day in without],
-    }
-
-
-def _missing_record(day: date, entry: Entry) -> dict[str, Any]:
-    return {"announced": day, "arxiv_id": entry.paper.arxiv_id, "problems": entry.problems}

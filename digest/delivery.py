@@ -1,0 +1,318 @@
+"""The last stage: an edition to each of its receivers, once; and word of a failed night to those who want it.
+
+Decides who is due, sends and marks. Every change to the marks of editions is made by a process that holds the lock of
+the output folder (`Store.locked`): the callers take it, as two processes at once would both send.
+"""
+
+import logging
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from . import letters, outbox, postmarks, publishing
+from .config import Config
+from .deliver import Channel, Message
+from .errors import DigestError, RecordError
+from .failures import report_again, report_failure
+from .letters import Form, Letters
+from .models import Edition
+from .outbox import Clock, Sleep
+from .plaintext import one_line
+from .postmarks import Postmark, Postmarks
+from .selection import NOT_ASKED
+from .settings import DeliverSettings
+from .store import Store
+
+__all__ = [
+    "Parcel",
+    "deliver",
+    "due",
+    "is_ready",
+    "meant_for",
+    "planned",
+    "promise",
+    "receivers",
+    "report_again",
+    "report_failure",
+    "strangers",
+    "tried",
+    "unsettled",
+]
+
+log = logging.getLogger(__name__)
+
+RECENT = 14  #: days after which an edition goes out by itself no more, neither for the first time nor again
+
+
+# ------------------------------------------------------------------------------------------ who is due
+
+
+def is_ready(edition: Edition) -> bool:
+    """
+    Whether an edition may go out by itself: no paper waits for an answer that a later run may well get.
+
+    One whose answers are unusable does not hold it back; an invented sample day never goes out.
+    """
+    problems = (problem for entry in edition.entries if entry.card is None for problem in entry.problems)
+    is_waiting = any(problem == NOT_ASKED or problem.startswith("engine:") for problem in problems)
+    return edition.source != "sample" and not is_waiting
+
+
+def receivers(config: Config) -> tuple[DeliverSettings, ...]:
+    """Those who get the editions of this one language; who names none gets the first one's."""
+    together = config.together or config.languages
+    first = config.language == together[0] or config.language not in together  # a site found in a language of its own
+    return tuple(
+        one
+        for one in config.deliver
+        if "editions" in one.sends and (first if one.language is None else one.language == config.language)
+    )
+
+
+def strangers(config: Config) -> tuple[DeliverSettings, ...]:
+    """Those who want editions in a language that none is made in: they would wait for ever."""
+    made = {*config.languages, *(config.together or ())}
+    return tuple(one for one in config.deliver if one.language is not None and one.language not in made)
+
+
+def meant_for(marks: Postmarks, names: Collection[str], announced: date, today: date) -> list[str]:
+    """
+    Which of the receivers are to have an edition by itself, in their order.
+
+    Those for whom it was meant when it was made: who comes later gets no old ones. Where nobody knows of it yet, all
+    of them, as long as it is recent.
+
+    >>> meant_for(Postmarks(announced=date(2026, 3, 17)), ["me"], date(2026, 3, 17), date(2026, 3, 18))
+    ['me']
+    >>> meant_for(Postmarks(announced=date(2026, 3, 17)), ["me"], date(2026, 3, 17), date(2026, 6, 1))
+    []
+    """
+    if marks.marks:
+        return [name for name in names if marks.of(name)]
+    return list(names) if today - announced <= timedelta(days=RECENT) else []
+
+
+def unsettled(marks: Postmarks, names: Collection[str]) -> list[str]:
+    """Which of the receivers are not known to have the edition."""
+    return [name for name in names if not ((mark := marks.of(name)) and mark.is_settled)]
+
+
+def due(config: Config, now: datetime) -> tuple[date, ...]:
+    """
+    The dates, oldest first, of recent editions of one language that some receiver was meant to have and has not.
+
+    Marks that can't be read are told of and left out.
+    """
+    store, names = Store(config.output), [one.name for one in receivers(config)]
+    since = now.date() - timedelta(days=RECENT)
+    found = []
+    for day in postmarks.dates(store):
+        if day < since or not store.path(day).exists():
+            continue
+        try:
+            marks = postmarks.load(store, day)
+            if marks.marks and unsettled(marks, meant_for(marks, names, day, now.date())):
+                found.append(day)
+        except RecordError as error:
+            log.warning("%s; %s", error, error.hint)
+    return tuple(sorted(found))
+
+
+# ------------------------------------------------------------------------------------------ editions
+
+
+def promise(config: Config, announced: date, clock: Clock, only: Collection[str] = ()) -> Postmarks:
+    """
+    Mark an edition as meant for its receivers, so that no crash before it is delivered makes it forgotten.
+
+    Called for an edition that this run makes, before anything can go wrong with it; who has a mark keeps it. Nothing
+    is written where nobody is to get it. The caller holds the lock of the folder.
+
+    Args:
+        config: Of the edition's language alone, and of its folder.
+        announced: Of the edition, which need not be there yet.
+        clock: Now, UTC.
+        only: Names of receivers, whatever was promised before; none: those of `meant_for`.
+    """
+    store, mine = Store(config.output), {one.name: one for one in receivers(config)}
+    marks, now = postmarks.load(store, announced), clock()
+    names = [name for name in mine if name in only] if only else meant_for(marks, list(mine), announced, now.date())
+    before = marks
+    for name in names:
+        if marks.of(name) is None:
+            known_as = _name(config, announced, mine[name])
+            marks = marks.with_mark(Postmark(receiver=name, state="waiting", message_id=known_as, attempts=0, at=now))
+    if marks != before:
+        postmarks.save(store, marks)
+    return marks
+
+
+def deliver(
+    config: Config,
+    edition: Edition,
+    clock: Clock,
+    only: Collection[str] = (),
+    *,
+    again: bool = False,
+    sleep: Sleep = time.sleep,
+) -> Postmarks:
+    """
+    Send an edition to each of its receivers that has not had it; what stands in the way of one is its mark.
+
+    A mark "sending" is on disk before a message is handed over, the final one right after. Where a process died
+    between them nobody knows: it is sent again under the same id, as a lost edition is worse than a second copy that
+    mail programs know for one. Whether an edition `is_ready` is for the caller, who holds the lock of the folder.
+
+    Args:
+        config: Of the edition's language alone, and of its folder.
+        edition: Saved, with whatever cards it has.
+        clock: Now, UTC.
+        only: Names of receivers, whatever was promised before; none: those for whom it was meant when it was made,
+            which are all where nobody knows of it yet and it is recent.
+        again: Also to those that have it, as a new message.
+        sleep: Between the tries of one message.
+
+    Returns:
+        The marks of the edition, as they are on disk.
+
+    Raises:
+        StorageError: no room for a mark, so that nothing more is sent.
+        RecordError: the marks can't be read, so that nobody knows who had the edition.
+    """
+    store, day = Store(config.output), edition.announced
+    for one in strangers(config):
+        log.warning("%s gets nothing: no edition is made in %s", one.name, one.language)
+    marks = promise(config, day, clock, only)  # all of them before the first is sent to: a crash forgets nobody
+    mine = {one.name: one for one in receivers(config) if marks.of(one.name) and (not only or one.name in only)}
+    names = list(mine) if again else unsettled(marks, list(mine))
+    if not names:
+        return marks
+    writer = Letters(publishing.look_of(config))
+    for name in names:
+        mark = _begun(config, day, mine[name], marks, clock, again)
+        marks = marks.with_mark(mark)
+        postmarks.save(store, marks)
+        mark = _sent(config, edition, mine[name], mark, writer, clock, sleep)
+        marks = marks.with_mark(mark)
+        postmarks.save(store, marks)
+        _say(f"edition {day}, {config.language}", mark)
+    return marks
+
+
+def _begun(
+    config: Config, announced: date, one: DeliverSettings, marks: Postmarks, clock: Clock, again: bool
+) -> Postmark:
+    """The mark of a message that is about to be sent: a new one only where the old one arrived."""
+    before = marks.of(one.name)
+    assert before is not None
+    is_copy = again and before.is_settled
+    name = _name(config, announced, one, before.attempts) if is_copy else before.message_id
+    changes = {"state": "sending", "message_id": name, "attempts": before.attempts + 1, "at": clock(), "error": None}
+    return before.model_copy(update=changes)
+
+
+def _name(config: Config, announced: date, one: DeliverSettings, copy: int = 0) -> str:
+    # Two digests of one person may have receivers of one name: only where they are tells them apart.
+    site = config.site_url or str(config.output.resolve())
+    return letters.edition_name(
+        site, announced, config.language, one.name, outbox.letterhead(config.smtp, config.site_url).host, copy
+    )
+
+
+def _sent(
+    config: Config,
+    edition: Edition,
+    one: DeliverSettings,
+    mark: Postmark,
+    writer: Letters,
+    clock: Clock,
+    sleep: Sleep,
+) -> Postmark:
+    """Send one message; its mark says how that ended."""
+    try:
+        channel = outbox.opened(one, config.smtp, config.secret)
+        message = _written(config, edition, one, mark.message_id, writer, channel, clock)
+        if message is None:
+            return mark.model_copy(update={"state": "nothing", "at": clock()})
+        outbox.hand_over(channel, message, sleep)
+    except DigestError as error:
+        said = outbox.reason(one, config.smtp, error)
+        return mark.model_copy(update={"state": "failed", "at": clock(), "error": said})
+    return mark.model_copy(update={"state": "sent", "at": clock()})
+
+
+def _written(
+    config: Config, edition: Edition, one: DeliverSettings, name: str, writer: Letters, channel: Channel, clock: Clock
+) -> Message | None:
+    extra = outbox.letterhead(config.smtp, config.site_url).headers(clock(), edition.language)
+    return writer.edition(edition, one.sections, outbox.form_of(one), channel, name, extra)
+
+
+def _say(what: str, mark: Postmark) -> None:
+    if mark.state == "failed":
+        log.warning("%s: %s did not get it: %s", what, mark.receiver, mark.error)
+    else:
+        log.info("%s: %s: %s", what, mark.receiver, mark.state)
+
+
+# ------------------------------------------------------------------------------------------ without marks
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What a receiver would get of an edition now."""
+
+    receiver: str
+    form: Form
+    papers: int
+    characters: int  #: of its text
+    html: int  #: bytes; 0: none
+    error: str | None = None  #: why it can't be sent at all
+
+
+def planned(config: Config, edition: Edition, clock: Clock, only: Collection[str], again: bool = False) -> list[Parcel]:
+    """What `deliver` to `only` these would send; nothing is sent, marked or connected to."""
+    mine = {one.name: one for one in receivers(config) if one.name in only}
+    marks = postmarks.load(Store(config.output), edition.announced)
+    writer = Letters(publishing.look_of(config))
+    names = list(mine) if again else unsettled(marks, list(mine))
+    return [_parcel(config, edition, mine[name], writer, clock) for name in names]
+
+
+def _parcel(config: Config, edition: Edition, one: DeliverSettings, writer: Letters, clock: Clock) -> Parcel:
+    papers, form = len(letters.part_of(edition, one.sections).entries), outbox.form_of(one)
+    try:
+        message = _written(
+            config, edition, one, "plan@digest.invalid", writer, outbox.opened(one, config.smtp, config.secret), clock
+        )
+    except DigestError as error:
+        return Parcel(one.name, form, papers, 0, 0, one_line(str(error)))
+    if message is None:
+        return Parcel(one.name, form, 0, 0, 0)
+    return Parcel(one.name, form, papers, len(message.text), len((message.html or "").encode()))
+
+
+def tried(
+    config: Config, clock: Clock, only: Collection[str] = (), sleep: Sleep = time.sleep
+) -> dict[str, DigestError | None]:
+    """Send a short message to each receiver, whatever its language; what went wrong, by name."""
+    found: dict[str, DigestError | None] = {}
+    writer, language = Letters(publishing.look_of(config)), config.language
+    for one in config.deliver:
+        if only and one.name not in only:
+            continue
+        name = letters.message_id(
+            "trial", one.name, clock().isoformat(), host=outbox.letterhead(config.smtp, config.site_url).host
+        )
+        spoken = one.language or language
+        try:
+            outbox.hand_over(
+                outbox.opened(one, config.smtp, config.secret),
+                writer.trial(spoken, name, outbox.letterhead(config.smtp, config.site_url).headers(clock(), spoken)),
+                sleep,
+            )
+            found[one.name] = None
+        except DigestError as error:
+            found[one.name] = error
+    return found

@@ -1,0 +1,142 @@
+"""From saved editions to pages: which are written, which are as new as they must be, which nothing makes any more.
+
+Reads records and writes pages; makes no edition and asks nobody.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+
+from . import frontpage, resources
+from .config import Config
+from .errors import ConfigError, RecordError
+from .heads import Head
+from .models import Edition, KeywordTables, Page
+from .render import (
+    DAY_PAGES,
+    KEYWORD_PAGES,
+    SECTION_PAGES,
+    SECTIONS,
+    WHOLE_PAGES,
+    Look,
+    Volumes,
+    left_over,
+    open_formats,
+)
+from .render.layout import section_path
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+Watch = Callable[[str, int, int], None]  #: stage, done, of how many (0: not known)
+
+
+def unwatched(stage: str, done: int, total: int) -> None:
+    """Watch nothing."""
+
+
+def render(
+    config: Config, days: Iterable[date] | None = None, watch: Watch = unwatched
+) -> tuple[tuple[str, ...], tuple[RecordError, ...]]:
+    """
+    Write the pages of the editions of `days` (None: all) and those about all editions.
+
+    Returns:
+        The paths that changed, and what is wrong with the editions that can't be read and stand on no page.
+
+    Raises:
+        ConfigError: there is no edition, or none of one of `days`.
+        TemplateError: the named template line fails; pages before it are written, each whole.
+    """
+    store = Store(config.output)
+    known = set(store.dates())
+    if not known:
+        raise ConfigError(f"no edition in {config.output}", hint="digest run --category cs.CV makes one")
+    wanted = known if days is None else set(days)
+    if lost := wanted - known:
+        raise ConfigError(f"no edition of {min(lost)} in {config.output}", hint=f"digest run --date {min(lost)}")
+    volumes, damaged = opened(config, store)
+    formats = open_formats(look_of(config))
+
+    def pages() -> Iterator[Page]:
+        todo = [head.announced for head in volumes.heads if head.announced in wanted]
+        for done, day in enumerate(todo):
+            watch("render", done, len(todo))
+            if edition := store.load(day):
+                yield from (page for one in formats for page in one.day(edition))
+        yield from (page for one in formats for page in one.whole(volumes))
+
+    if config.readme:
+        frontpage.examine(config.readme)  # before anything is written
+    made: set[str] = set()
+    written = store.write(_noted(pages(), made))
+    for gone in store.remove(left_over(made)):
+        log.info("%s/%s: removed, the keywords take less room now", config.output, gone)
+    for gone in store.remove(store.orphans(made, SECTIONS, DAY_PAGES)):
+        log.info("%s/%s: removed, no edition makes it now", config.output, gone)
+    if config.readme:
+        frontpage.refresh(config.readme, config.output, look_of(config), volumes)
+    return written, tuple(damaged)
+
+
+def _noted(pages: Iterable[Page], made: set[str]) -> Iterator[Page]:
+    """Yield the pages, and put their paths into `made`."""
+    for page in pages:
+        made.add(page.path)
+        yield page
+
+
+def look_of(config: Config) -> Look:
+    """What the pages look like, as configured."""
+    limits = {one.title: one.limit for one in config.section}
+    return Look(
+        folders=resources.folders("templates", config.home),
+        limits=limits,
+        site_url=f"{config.site_url}/" if config.site_url else "",
+        siblings=config.siblings,
+    )
+
+
+#: The modules that decide what a head says.
+_HEADS = ("heads.py", "models.py", "money.py", "report.py")
+
+
+def opened(config: Config, store: Store) -> tuple[Volumes, Sequence[RecordError]]:
+    """All editions that can be read, newest first, and what was wrong with the others."""
+    found, damaged = heads(store)
+    return Volumes(tuple(found), store.part, followed(config, store)), damaged
+
+
+def heads(store: Store, *, keep: bool = True) -> tuple[Sequence[Head], Sequence[RecordError]]:
+    """The heads of all editions that can be read, newest first, and what was wrong with the others."""
+    made_by = resources.fingerprint(*_HEADS)
+    return store.each(lambda day: store.head(day, made_by, keep=keep))
+
+
+def followed(config: Config, store: Store) -> KeywordTables | None:
+    """The saved tables of keywords, where keywords are all that is followed."""
+    return None if config.categories else store.load_tables()
+
+
+def render_again(
+    config: Config, days: Iterable[date] | None, watch: Watch = unwatched
+) -> tuple[tuple[str, ...], tuple[RecordError, ...]]:
+    """As `render`, while no run works on the folder."""
+    store = Store(config.output)
+    if not store.dates():
+        return render(config, days, watch)  # which says so, and leaves no trace
+    with store.locked():
+        return render(config, days, watch)
+
+
+def is_up_to_date(config: Config, store: Store, edition: Edition) -> bool:
+    """Whether the pages of an edition, and those about all, are as new as everything they are made from."""
+    followed = (not config.categories and store.tables()) or any(one.kind == "keyword" for one in edition.sections)
+    keywords = KEYWORD_PAGES if followed else ()
+    own = [page.format(day=edition.announced) for page in DAY_PAGES]
+    paths = (section_path(one.kind, one.title) for one in edition.sections)
+    sections = [page.format(path=path) for path in paths for page in SECTION_PAGES]
+    looks = [*resources.program(config.home), *(path for path in [config.file] if path)]
+    return store.fresh(own, [store.path(edition.announced), *looks]) and store.fresh(
+        (*WHOLE_PAGES, *sections, *keywords), [*map(store.path, store.dates()), *store.tables(), *looks]
+    )
