@@ -3,13 +3,9 @@
 Heavy imports happen on use, so that --help is quick; what commands share is in console.py.
 """
 
-import logging
 import signal
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -17,10 +13,10 @@ from . import __version__
 from .cache_commands import cache
 from .console import (
     ENGINE,
-    LANGUAGE,
     ONE_LANGUAGE,
     SHARED,
     DigestGroup,
+    coloured,
     configured,
     exclusive,
     in_one_language,
@@ -31,22 +27,15 @@ from .console import (
     show,
     width,
 )
-from .errors import BatchPending, ConfigError, DigestError, RecordError, SourceError
-from .parameters import Day, DayOrPaper, PaperIds, Phrases
+from .deliver_commands import deliver
+from .doctor_commands import doctor
+from .errors import ConfigError, RecordError
+from .init_commands import init
+from .parameters import Day, DayOrPaper, PaperIds
 from .plaintext import counted
-
-if TYPE_CHECKING:
-    from .agenda import Order
-    from .config import Config
-    from .engines.budgeted import Meter
-    from .listings import Desk
-
-    Job = tuple[Config, Order]  #: for one language, and for one announcement date
-
-log = logging.getLogger(__name__)
-
-EX_CARDS_MISSING = 3
-OUTAGE = 2  #: dates in a row for which arXiv fails: the others would fare no better
+from .run_commands import run
+from .serve_commands import serve
+from .verify_commands import prune, verify
 
 
 @click.group(
@@ -60,116 +49,14 @@ def main() -> None:
         signal.signal(number, interrupted)
 
 
+main.add_command(run)
+main.add_command(deliver)
+main.add_command(doctor)
 main.add_command(cache)
-
-
-@main.command()
-@click.option("--date", "announced", type=Day(), help="Listing date of arXiv (US Eastern).  [default: the newest]")
-@click.option("--since", type=Day(), help="Every listing date from this one that has no complete edition.")
-@click.option("--category", "categories", multiple=True, envvar="DIGEST_CATEGORIES", help="cs.CV, or cs.* for all.")
-@click.option(
-    "--keyword", "keywords", multiple=True, type=Phrases(), envvar="DIGEST_KEYWORDS", help="A section of its own."
-)
-@click.option(
-    "--papers",
-    type=click.Path(path_type=Path),
-    help="A JSON Lines file, an archive's folder or a snapshot of arXiv in place of arXiv.",
-)
-@click.option("--sample", is_flag=True, help="Take the sample day that comes with the program.")
-@click.option("--refresh", is_flag=True, help="Ask arXiv again for a date that has an edition.")
-@click.option("--dry-run", is_flag=True, help="Say how many requests, tokens and how much money it would take.")
-@click.option("--strict", is_flag=True, help=f"Exit {EX_CARDS_MISSING} if a card is missing.")
-@options(LANGUAGE, ENGINE, SHARED)
-def run(**given: Any) -> None:
-    """Collect a day's papers, summarize and render them: the main job."""
-    from . import agenda, pipeline
-
-    exclusive(given, announced="--date", since="--since", sample="--sample")
-    exclusive(given, papers="--papers", sample="--sample")
-    config = configured(given)
-    order = agenda.Order(given["announced"], given["papers"], given["sample"], given["refresh"])
-    jobs = jobs_of(config, order, given["since"])
-    if not jobs:
-        show(given, [], f"nothing is left to do since {given['since']}")
-    desk = pipeline.open_desk(config, order, now, sorted({one.announced for _, one in jobs if one.announced}))
-    if given["dry_run"]:
-        estimate_all(jobs, desk, given)
-        return
-    missing = run_all(jobs, desk, given)
-    if given["strict"] and missing:
-        click.get_current_context().exit(EX_CARDS_MISSING)
-
-
-def jobs_of(config: "Config", order: "Order", since: date | None) -> "list[Job]":
-    """What is to be made: by date, oldest first, and for each date by language, the first one first."""
-    from . import agenda, sites
-
-    jobs = [
-        (one, replace(order, announced=day))
-        for one in sites.each(config)
-        for day in agenda.dates_of(one, order, now, since)
-    ]
-    return sorted(jobs, key=lambda job: job[1].announced or date.max)
-
-
-def run_all(jobs: "Sequence[Job]", desk: "Desk", given: dict[str, Any]) -> int:
-    """Run for each date and language; one that fails does not stand in the others' way. How many cards are missing."""
-    from .engines.budgeted import Meter
-    from .listings import NotHeldError
-
-    missing, in_a_row, meter = 0, 0, Meter()
-    failed: list[DigestError] = []
-    lacking: list[DigestError] = []
-    down: date | None = None
-    in_several = len({config.language for config, _ in jobs}) > 1
-    for config, order in jobs:
-        try:
-            missing += run_one(config, order, desk, given, meter)
-            in_a_row = 0
-        except (NotHeldError, RecordError, SourceError, BatchPending) as error:
-            if len(jobs) == 1:
-                raise
-            in_a_row += isinstance(error, SourceError) and order.announced != down
-            down = order.announced
-            (lacking if isinstance(error, NotHeldError) else failed).append(error)
-            log.error("%s: %s", f"{order.announced}, {config.language}" if in_several else order.announced, error)  # noqa: TRY400
-            if in_a_row == OUTAGE:
-                break
-    if failed or (lacking and len(lacking) == len(jobs)):  # files that lack some of the dates are no failure
-        raise (failed or lacking)[-1]
-    return missing
-
-
-def run_one(config: "Config", order: "Order", desk: "Desk", given: dict[str, Any], meter: "Meter") -> int:
-    """Run for one announcement date and print what came of it; how many cards are missing."""
-    from . import pipeline, terminal
-
-    with progress(given) as watch:
-        outcome = pipeline.run(config, order, now, watch, desk, meter)
-    show(given, terminal.outcome_record(outcome), terminal.outcome(outcome, config.output))
-    return outcome.edition.count("pending") if outcome.edition else 0
-
-
-def estimate_all(jobs: "Sequence[Job]", desk: "Desk", given: dict[str, Any]) -> None:
-    """Print what a run for each date and language would ask of the model service, and what that rests on."""
-    from . import overview, terminal
-
-    found, failure = [], None
-    for config, order in jobs:
-        try:
-            with progress(given) as watch:
-                found.append(overview.estimate(config, order, desk, now, watch))
-        except DigestError as error:  # what comes before has its sum all the same
-            failure = error
-            break
-        show(given, terminal.estimate_record(found[-1]), terminal.estimate(found[-1]))
-    if found:
-        total = overview.together(found)
-        rest = terminal.estimates(found, total)
-        if len(found) > 1 or (rest and not given["as_json"]):
-            show(given, terminal.estimate_record(total) | {"sum_of": len(found)}, rest)
-    if failure:
-        raise failure
+main.add_command(init)
+main.add_command(serve)
+main.add_command(verify)
+main.add_command(prune)
 
 
 @main.command()
@@ -256,13 +143,15 @@ def show_command(what: date | str, **given: Any) -> None:
 
 
 @main.command()
+@click.option("--all", "everything", is_flag=True, help="All dates, not the newest alone.")
 @options(ONE_LANGUAGE, SHARED)
-def status(**given: Any) -> None:
-    """Print what is on file: editions, missing cards and why, tokens and money, the cache."""
-    from . import overview, terminal
+def status(everything: bool, **given: Any) -> None:
+    """Print what is on file: editions, gaps, missing cards and why, deliveries, tokens and money, the cache."""
+    from . import inventory, overview
 
     config = in_one_language(given)
     found = overview.status(config, now)
-    show(given, terminal.status_record(found, found.gaps), terminal.status(found, found.gaps, width()))
+    said = inventory.text(found, width(), everything=everything, coloured=coloured())
+    show(given, inventory.record(found), said)
     if found.damaged:
         raise found.damaged[0]

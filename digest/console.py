@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from . import logs
 from .errors import EX_TEMPFAIL, ConfigError, DigestError
 from .interrupts import EX_SIGNAL, INTERRUPT
+from .secrecy import visible, visible_json
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from .config import Config
     from .pipeline import Watch
 
@@ -41,8 +45,16 @@ class DigestGroup(click.Group):
             ctx.exit(EX_TEMPFAIL)
         except DigestError as error:
             log.debug("traceback of the error below", exc_info=True)
-            say("\n  hint: ".join(filter(None, [f"Error: {error}", error.hint])))
+            tell(error)
             ctx.exit(error.exit_code)
+
+
+def tell(error: DigestError) -> None:
+    """Say what went wrong and its mend: for people, or as one more line of the log where that is for machines."""
+    if logs.is_for_machines():
+        log.error("%s", error, extra={"facts": {"hint": error.hint, "exit": error.exit_code}})
+    else:
+        say("\n  hint: ".join(filter(None, [f"Error: {error}", error.hint])))
 
 
 def interrupted(number: int, *_: object) -> None:
@@ -59,11 +71,29 @@ def interrupted(number: int, *_: object) -> None:
 def say(text: str) -> None:
     """Print to standard error, if it can be written: the exit code says the same."""
     with suppress(OSError):
-        click.echo(text, err=True)
+        click.echo(visible(text), err=True)
 
 
 class OutputError(Exception):
     """Standard output can't be written."""
+
+
+def read_secrets(ctx: click.Context, _: click.Parameter, config_file: Path | None) -> Path | None:
+    """
+    Put the file of secrets into the environment, before other options look there; what is set there already wins.
+
+    It stands beside digest.toml, or where DIGEST_ENV_FILE says.
+    """
+    from . import envfile
+
+    outer = ctx.parent.params.get("config_file") if ctx.parent else None  # of `digest cache --config FILE stats`
+    if not ctx.resilient_parsing:
+        told = os.environ.get("DIGEST_ENV_FILE")
+        path = Path(told) if told else (config_file or outer or Path()).parent / envfile.NAME
+        for name, value in envfile.read(path, required=bool(told)).items():
+            if not os.environ.get(name):
+                os.environ[name] = value
+    return config_file
 
 
 SHARED = (
@@ -72,12 +102,22 @@ SHARED = (
         "config_file",
         type=click.Path(path_type=Path),
         envvar="DIGEST_CONFIG",
+        is_eager=True,
+        callback=read_secrets,
         help="[default: digest.toml]",
     ),
     click.option("--output", envvar="DIGEST_OUTPUT", help="Folder of the site.  [default: site]"),
     click.option("--cache", envvar="DIGEST_CACHE", help="Folder of paid replies.  [default: cache]"),
     click.option("-v", "--verbose", count=True, help="Say more; twice, with tracebacks."),
     click.option("-q", "--quiet", is_flag=True, help="Say errors only."),
+    click.option(
+        "--log",
+        "log_form",
+        type=click.Choice(["short", "lines", "json"]),
+        default="short",
+        envvar="DIGEST_LOG",
+        help="On standard error: lines have time and run, json is for machines; both say more.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON."),
 )
 
@@ -106,6 +146,7 @@ KEYS = {
     "engine": "engine.name",
     "service": "engine.service",
     "concurrency": "engine.concurrency",
+    "patience": "patience_minutes",
 }
 #: environment -> config key, for what no flag of the command takes
 VARIABLES = {
@@ -141,15 +182,29 @@ def configured(given: dict[str, Any]) -> "Config":
     """The configuration of this call, with logging set up as it asks."""
     from .config import load
 
-    level = (
-        logging.ERROR if given["quiet"] else (logging.WARNING, logging.INFO, logging.DEBUG)[min(given["verbose"], 2)]
-    )
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s")
-    logging.getLogger("digest").setLevel(level)
+    set_up_logging(given)
     settings: dict[str, Any] = {key: os.environ[name] for name, key in VARIABLES.items() if os.environ.get(name)}
     settings |= {KEYS[name]: given[name] for name in KEYS if given.get(name) not in (None, (), "")}
     config = load(given["config_file"], settings, {"HOME": home()} | os.environ)
+    hide([config.api_key, config.fallback_key, *config.secrets.values()], given)
     return config.with_keywords(given.get("keywords", ()))
+
+
+def set_up_logging(given: dict[str, Any]) -> None:
+    """Log to standard error in the form and measure asked for."""
+    said_more = max(given["verbose"], int(given["log_form"] != "short"))
+    level = logging.ERROR if given["quiet"] else (logging.WARNING, logging.INFO, logging.DEBUG)[min(said_more, 2)]
+    logging.basicConfig(handlers=[logs.handler(given["log_form"])])
+    logging.getLogger("digest").setLevel(level)
+
+
+def hide(hidden: "Iterable[SecretStr | None]", given: dict[str, Any]) -> None:
+    """Keep secrets out of the log from now on."""
+    values = [one.get_secret_value() for one in hidden if one is not None]
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
+            logging.getLogger().removeHandler(handler)
+            logging.getLogger().addHandler(logs.handler(given["log_form"], values))
 
 
 def in_one_language(given: dict[str, Any]) -> "Config":
@@ -189,12 +244,25 @@ def width() -> int:
     return max(60, shutil.get_terminal_size((100, 24)).columns) if sys.stdout.isatty() else 100
 
 
+def watched() -> bool:
+    """Whether somebody reads standard error on a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()  # None: started without one
+
+
+def coloured() -> bool:
+    """Whether standard output is a terminal; what colours it knows, and whether any are wanted, rich finds out."""
+    return sys.stdout.isatty()
+
+
 def show(given: dict[str, Any], record: object, text: str) -> None:
     """Print a result: as one line of JSON where asked, else as text."""
     import json
 
     try:
-        click.echo(json.dumps(record, ensure_ascii=False, default=str) if given["as_json"] else text)
+        if given["as_json"]:
+            click.echo(visible_json(json.dumps(record, ensure_ascii=False, default=str)))
+        else:
+            click.echo(visible(text, colours=True))
     except BrokenPipeError:
         raise  # click ends quietly
     except OSError as error:
@@ -204,7 +272,7 @@ def show(given: dict[str, Any], record: object, text: str) -> None:
 @contextmanager
 def progress(given: dict[str, Any]) -> "Iterator[Watch]":
     """Yield what the stages report to: a display that goes away on a terminal, nothing elsewhere."""
-    if given["quiet"] or sys.stderr is None or not sys.stderr.isatty():  # None: started without one
+    if given["quiet"] or not watched():
         from .pipeline import unwatched
 
         yield unwatched

@@ -38,6 +38,7 @@ class Service:
         self.status = 200
         self.error: dict[str, Any] = {"message": "no", "code": "no"}
         self.fields = dict(GOOD)
+        self.deaf = 0  #: messages that the webhook refuses
         server.expect_request("/v1/chat/completions", method="POST").respond_with_handler(self.answer)
 
     def answer(self, request: Request) -> Response:
@@ -587,7 +588,7 @@ def test_a_plain_run_names_the_dates_that_have_no_edition(weekly: Run) -> None:
     weekly("run", "--date", "2026-03-17")
 
     assert "no edition of" not in weekly("run", "--date", "2026-03-20").stdout
-    last = weekly("run").stdout.splitlines()[-1]
+    last = weekly("run").stdout.splitlines()[-2]
     assert last == "no edition of 2026-03-18, 2026-03-19: digest run --since 2026-03-18"
     assert json.loads(weekly("run", "--json").stdout)["gaps"] == ["2026-03-18", "2026-03-19"]
     assert weekly("run", "--since", "2026-03-18").exit_code == 0
@@ -689,3 +690,119 @@ def test_a_clock_that_is_no_time_is_named(digest: Run) -> None:
 
         assert result.exit_code == 2
         assert "DIGEST_NOW" in result.stderr
+
+
+# ------------------------------------------------------------------------------------------ every night
+
+
+def test_a_nightly_job_makes_what_was_missed(weekly: Run, home: Path) -> None:
+    """From the last edition to the newest; the next call has nothing to do and asks nobody."""
+    weekly("run", "--date", "2026-03-17")
+
+    assert weekly("run", "--catch-up").exit_code == 0
+    assert on_file(home) == [17, 18, 19, 20]
+    again = weekly("run", "--catch-up")
+    assert again.exit_code == 0
+    assert again.stdout == "nothing is left to do: every edition is there and complete\n"
+
+
+def test_a_nightly_job_without_editions_begins_with_the_newest(weekly: Run, home: Path) -> None:
+    """The first night makes no back issues, which cost money."""
+    weekly("run", "--catch-up")
+    assert on_file(home) == [20]
+
+
+def test_a_nightly_job_goes_back_to_a_day_that_lacks_cards(weekly: Run, service: Service, home: Path) -> None:
+    """A card that the service failed to write is asked for again the night after."""
+    weekly("run", "--date", "2026-03-19")
+    store = Store(home / "site")
+    day = store.load(WEEK[19])
+    assert day is not None
+    store.save(day.with_entries(one.model_copy(update={"card": None}) for one in day.entries))
+
+    result = weekly("run", "--catch-up")
+
+    assert [line[:10] for line in result.stdout.splitlines() if "announced" in line] == ["2026-03-19", "2026-03-20"]
+    assert not schedule.between(WEEK[19], WEEK[19], [WEEK[18]]) or store.load(WEEK[19]) == day
+
+
+def test_catching_up_names_no_date(weekly: Run) -> None:
+    """It finds the dates itself."""
+    result = weekly("run", "--catch-up", "--since", "2026-03-17")
+    assert result.exit_code == 2
+    assert "--since and --catch-up exclude each other" in result.stderr
+
+
+def test_the_last_line_of_a_run_says_everything(weekly: Run, home: Path) -> None:
+    """Announced, shown, flagged, pending, requests, time, and where: for whoever reads one line of a log."""
+    last = weekly("run").stdout.splitlines()[-1]
+    facts = last.split(" · ")
+    assert facts[0] == "2026-03-20: 1 announced = 1 shown + 0 flagged + 0 pending + 0 excluded"
+    assert facts[1] == "1 request"
+    assert facts[2].endswith(" s") or facts[3].endswith(" s")
+    assert facts[-1] in ("site/2026-03-20/index.html", "no page: no card is there yet")
+
+
+def hooked(home: Path, service: Service, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """A receiver behind a webhook; what it gets. Its address stands in a variable."""
+    got: list[dict[str, Any]] = []
+
+    def take(request: Request) -> Response:
+        got.append(json.loads(request.data))
+        return Response(b"", 200 if len(got) > service.deaf else 503)
+
+    service.server.expect_request("/hook", method="POST").respond_with_handler(take)
+    monkeypatch.setenv("HOOK", f"json://127.0.0.1:{service.server.port}/hook")
+    config = home / "digest.toml"
+    config.write_text(config.read_text() + '[[deliver]]\nname = "hook"\nurl_env = "HOOK"\n', encoding="utf-8")
+    return got
+
+
+def test_an_edition_is_delivered_once(
+    weekly: Run, home: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that makes it delivers it; run again, it sends nothing."""
+    got = hooked(home, service, monkeypatch)
+
+    first, second = weekly("run"), weekly("run")
+
+    assert first.exit_code == second.exit_code == 0, first.output + second.output
+    assert "delivered to 1 of 1 receiver" in first.stdout
+    assert len(got) == 1
+    assert "2026-03-20" in got[0]["title"]
+
+
+def test_what_was_not_delivered_is_sent_by_the_next_run(
+    weekly: Run, home: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed delivery is exit 75 and one line; the next run, even with nothing to make, sends it and the report."""
+    monkeypatch.setattr("digest.delivery.time.sleep", lambda _: None)
+    got = hooked(home, service, monkeypatch)
+    service.deaf = 99
+
+    failed = weekly("run")
+    service.deaf = 0
+    got.clear()
+    again = weekly("run", "--catch-up")
+
+    assert failed.exit_code == 75
+    assert "Error: not delivered: 2026-03-20 to hook: " in failed.stderr
+    assert "503" in failed.stderr
+    assert again.exit_code == 0, again.output
+    assert sorted("failed" in one["title"] for one in got) == [False, True]
+
+
+def test_a_failed_night_is_told_to_receivers(
+    weekly: Run, arxiv: Arxiv, home: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands on standard error also goes to who wants to know of failures: once, however often it is tried."""
+    got = hooked(home, service, monkeypatch)
+    monkeypatch.setattr("digest.polite.time.sleep", lambda _: None)
+    service.status = 401
+
+    first, second = weekly("run"), weekly("run")
+
+    assert first.exit_code == second.exit_code == 2
+    assert len(got) == 1
+    assert "a run failed" in got[0]["title"]
+    assert KEY not in str(got)

@@ -124,7 +124,7 @@ def test_a_readme_changed_since_is_filled_though_all_pages_are_up_to_date(
 ) -> None:
     """A run that has nothing to render looks at the README all the same."""
     monkeypatch.setattr("digest.render.FORMATS", ("digest.render.tables:Tables",))
-    monkeypatch.setattr("digest.pipeline._up_to_date", lambda *_: True)
+    monkeypatch.setattr("digest.pipeline.is_up_to_date", lambda *_: True)
     (tmp_path / "README.md").write_text("<!-- digest:latest:begin -->\n<!-- digest:latest:end -->\n")
     given = {"output": tmp_path / "site", "cache": tmp_path / "cache", "engine.name": "echo"}
     mine = load(None, {**given, "readme": tmp_path / "README.md"}, {})

@@ -1,5 +1,7 @@
 """Editions in numbers: ledgers, and what was paid by date and model."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -7,14 +9,18 @@ from typing import Any
 import pytest
 from fakes import edition, entry, origin
 
-from digest import money, report, terminal
-from digest.heads import DaySpent, head_of, spending
+from digest import inventory, money, report, terminal
+from digest.heads import DaySpent, head_of, spending, spent
 from digest.models import Change, Edition, Reason
 from digest.overview import Status
 from digest.pipeline import Outcome
 from digest.report import Ledger, Spent
 
 OLD, NEW = date(2026, 3, 16), date(2026, 3, 17)
+
+
+def paid_for(editions: Iterable[Edition]) -> Iterator[Spent]:
+    return spent(map(head_of, editions))
 
 
 def test_a_ledger_counts_one_edition() -> None:
@@ -68,7 +74,7 @@ def test_a_reply_is_paid_once_whatever_editions_it_stands_in() -> None:
     newer = edition(entry("2603.00001", replies=(shared,)), entry("2603.00002", replies=(shared, own)))
     older = edition(entry("2603.00001", replies=(shared,)), announced=OLD)
 
-    assert list(report.spent([newer, older])) == [
+    assert list(paid_for([newer, older])) == [
         Spent(NEW, "fake", "fake-1", 1, prompt_tokens=100, cached_tokens=0, completion_tokens=10, unpriced=1),
         Spent(OLD, "fake", "fake-1", 1, prompt_tokens=900, cached_tokens=0, completion_tokens=300, unpriced=1),
     ]
@@ -82,7 +88,7 @@ def test_what_was_paid_for_replacements_and_excluded_papers_counts() -> None:
     other = again.model_copy(update={"replies": (), "change": change.model_copy(update={"origin": origin(key="2")})})
     out = entry("2603.00009", replies=(origin(key="3"),), excluded_by="exclude: survey")
 
-    (row,) = report.spent([edition(replacements=(again, other), excluded=(out,))])
+    (row,) = paid_for([edition(replacements=(again, other), excluded=(out,))])
 
     assert row.replies == 4
 
@@ -91,7 +97,7 @@ def test_recorded_replies_cost_nothing() -> None:
     """What a file brought along was not paid here; a date with nothing else has no row."""
     recorded = entry(replies=(origin(engine="recorded", key="r"),))
 
-    assert not list(report.spent([edition(recorded)]))
+    assert not list(paid_for([edition(recorded)]))
 
 
 def test_each_model_has_its_row() -> None:
@@ -102,7 +108,7 @@ def test_each_model_has_its_row() -> None:
         origin(key="3", model="m-1", cached_tokens=100),
     )
 
-    assert list(report.spent([edition(entry(replies=replies))])) == [
+    assert list(paid_for([edition(entry(replies=replies))])) == [
         Spent(NEW, "fake", "m-1", 2, prompt_tokens=1800, cached_tokens=500, completion_tokens=600, unpriced=2),
         Spent(NEW, "fake", "m-2", 1, prompt_tokens=0, cached_tokens=0, completion_tokens=0, unpriced=1),
     ]
@@ -131,7 +137,7 @@ def test_a_day_is_told_in_the_currency_in_which_most_was_paid() -> None:
 
 def test_rows_are_summed_by_what_they_have_in_common() -> None:
     """By name of the group; models stay apart."""
-    rows = report.spent([edition(entry(replies=(origin(key="1", cost=0.25, currency="USD"), origin(key="2"))))])
+    rows = paid_for([edition(entry(replies=(origin(key="1", cost=0.25, currency="USD"), origin(key="2"))))])
 
     ((month, (bill,)),) = report.summed(rows, lambda row: f"{row.announced_on:%Y-%m}")
 
@@ -158,21 +164,21 @@ def test_a_run_ends_with_a_sum_that_holds_every_paper(tmp_path: Path) -> None:
     """Zeros stand there too, so that a script can read it; what is not in the sum stands below."""
     lines = terminal.outcome(Outcome(NEW, full(), sent=4, seconds=1.25), tmp_path).splitlines()
 
-    assert lines[:2] == [
-        "2026-03-17: 5 announced = 1 shown + 1 flagged + 1 pending + 2 excluded",
-        "4 primary, 1 cross · 1 replacement · 2 by 'exclude: survey' · 4 requests · 1.2 s",
-    ]
+    assert lines[0] == "4 primary, 1 cross · 1 replacement · 2 by 'exclude: survey'"
+    assert lines[-1].startswith(
+        "2026-03-17: 5 announced = 1 shown + 1 flagged + 1 pending + 2 excluded · 4 requests · 1.2 s · no page"
+    )
     plain = terminal.outcome(Outcome(NEW, edition(entry(), source="file")), tmp_path)
-    assert plain.startswith("2026-03-17: 1 paper = 1 shown + 0 flagged + 0 pending + 0 excluded\n0 requests · ")
+    assert plain.startswith("2026-03-17: 1 paper = 1 shown + 0 flagged + 0 pending + 0 excluded · 0 requests · ")
 
 
 def test_a_run_names_the_listings_that_have_no_edition(tmp_path: Path) -> None:
-    """One line at the end, with the command that mends it, also where nothing was announced; without gaps none."""
+    """One line before the last, with the command that mends it, also where nothing was announced; else none."""
     days = (date(2026, 3, 13), date(2026, 3, 16))
     said = "no edition of 2026-03-13, 2026-03-16: digest run --since 2026-03-13"
 
-    assert terminal.outcome(Outcome(NEW, full(), gaps=days), tmp_path).splitlines()[-1] == said
-    assert terminal.outcome(Outcome(NEW, None, "nothing", gaps=days), tmp_path) == f"nothing\n{said}"
+    assert terminal.outcome(Outcome(NEW, full(), gaps=days), tmp_path).splitlines()[-2] == said
+    assert terminal.outcome(Outcome(NEW, None, "nothing", gaps=days), tmp_path) == f"{said}\nnothing"
     assert "no edition" not in terminal.outcome(Outcome(NEW, full()), tmp_path)
 
 
@@ -196,7 +202,7 @@ def test_the_record_of_a_run_has_the_whole_ledger() -> None:
 
 def on_file(*editions: Edition) -> Status:
     ledgers = tuple(map(report.ledger, editions))
-    return Status(ledgers, (), tuple(report.spent(editions)), spending(map(head_of, editions)), Path("cache"), 0, 0, ())
+    return Status(ledgers, (), tuple(paid_for(editions)), spending(map(head_of, editions)), Path("cache"), 0, 0, ())
 
 
 def test_status_tells_money_by_date_model_and_month() -> None:
@@ -205,8 +211,8 @@ def test_status_tells_money_by_date_model_and_month() -> None:
     second = edition(entry("2603.00002", replies=(origin(key="2", model="x"),)), announced=OLD)
     found = on_file(first, second)
 
-    lines = [" ".join(line.split()) for line in terminal.status(found, (), 90).splitlines()]
-    record = terminal.status_record(found)
+    lines = [" ".join(line.split()) for line in inventory.text(found, 90).splitlines()]
+    record = inventory.record(found)
 
     assert "2026-03-17 fake-1 1 900 100 300 0.2500 USD" in lines
     assert "2026-03-16 x 1 900 0 300 ?" in lines
@@ -224,15 +230,19 @@ def test_a_run_ends_with_what_it_paid(tmp_path: Path) -> None:
     bill = money.bill_of(origin(), (0.25, "USD"))
     done = Outcome(NEW, full(), sent=4, seconds=1.25, bills=(bill,))
 
-    assert "· 4 requests · 900 + 300 tokens · 0.2500 USD · 1.2 s" in terminal.outcome(done, tmp_path)
+    assert "· 4 requests · 0.2500 USD · 1.2 s" in terminal.outcome(done, tmp_path)
+    assert "900 + 300 tokens" in terminal.outcome(done, tmp_path)
     assert terminal.outcome_record(done)["paid"] == [bill.model_dump()]
 
 
 def test_status_has_a_column_of_what_is_excluded_and_names_gaps() -> None:
     """A row of the table is a sum like the others; the record tells the rules too."""
-    text = terminal.status(on_file(full()), [OLD])
+    text = inventory.text(replace(on_file(full()), gaps=(OLD,)))
 
-    head, row = (next(line.split() for line in text.splitlines() if word in line) for word in ("announced", str(NEW)))
+    head, row = (
+        next(line.split() for line in text.splitlines() if line.lstrip().startswith(word))
+        for word in ("date", str(NEW))
+    )
     assert dict(zip(head, row, strict=True)) == {
         "date": "2026-03-17",
         "categories": "cs.CL",
@@ -245,8 +255,8 @@ def test_status_has_a_column_of_what_is_excluded_and_names_gaps() -> None:
         "excluded": "2",
     }
     assert text.splitlines()[-1] == "no edition of 2026-03-16: digest run --since 2026-03-16"
-    assert "no edition" not in terminal.status(on_file(full()))
-    record = terminal.status_record(on_file(full()), [OLD])
+    assert "no edition" not in inventory.text(on_file(full()))
+    record = inventory.record(replace(on_file(full()), gaps=(OLD,)))
     assert (record["editions"][0]["by_rule"], record["gaps"]) == ({"exclude: survey": 2}, ["2026-03-16"])
 
 
@@ -303,8 +313,8 @@ def test_a_reply_is_paid_for_on_the_date_that_asked_for_it() -> None:
     first = edition(entry(replies=(origin(),)), announced=date(2026, 3, 16))
     later = edition(entry(replies=(origin(),)), announced=date(2026, 3, 17))
 
-    assert [one.announced_on for one in report.spent([later, first])] == [date(2026, 3, 16)]
-    assert [one.replies for one in report.spent([first, later])] == [1]
+    assert [one.announced_on for one in paid_for([later, first])] == [date(2026, 3, 16)]
+    assert [one.replies for one in paid_for([first, later])] == [1]
 
 
 @pytest.mark.parametrize(("folder", "where"), [("site", ""), ("ja", " --language ja")])
