@@ -85,9 +85,15 @@ def alarm(tmp_path: Path, *, is_on: bool = True) -> nightly.Alarm:
 def test_a_failed_night_is_told_and_still_fails(tmp_path: Path, told: list[tuple[str, str, str]]) -> None:
     """Fact and mend go out; the same failure of the same day has the same key."""
     with pytest.raises(SourceError), alarm(tmp_path).on_failure():
-        raise SourceError("arXiv is down", hint="try again later")
+        raise SourceError("arXiv is down for 301 s", hint="try again later")
 
-    assert told == [("digest 2026-03-17: a run failed", "arXiv is down\ntry again later", "2026-03-17 arXiv is down")]
+    assert told == [
+        (
+            "digest 2026-03-17: a run failed",
+            "arXiv is down for 301 s\ntry again later",
+            "2026-03-17 arXiv is down for # s",
+        )
+    ]
 
 
 def test_a_bug_is_told_without_its_text(tmp_path: Path, told: list[tuple[str, str, str]]) -> None:
