@@ -10,11 +10,10 @@ from pathlib import Path
 from . import history, listings, schedule, selection
 from .config import Config
 from .errors import ConfigError, RecordError, SourceError
-from .listings import Clock
+from .hooks import Clock
 from .store import Store
 
 FIRST_DAY = date(1991, 8, 14)  #: arXiv's first paper
-RECENT = timedelta(days=14)  #: for so long an edition that lacks cards is gone back to
 SAMPLE_DATE = date(2026, 1, 4)  #: of the sample day; a Sunday, so that it is never mistaken for a listing
 
 
@@ -39,11 +38,12 @@ def gaps(config: Config, order: Order, day: date) -> tuple[date, ...]:
 
 
 def last_made(config: Config, clock: Clock) -> date | None:
-    """From when on a nightly job looks for what is missing: the last edition, or two weeks back; None without any."""
-    known = [one for one in Store(config.output).dates() if one != SAMPLE_DATE]
+    """From when on a nightly job looks for what is missing: its first night, the last edition or two weeks back."""
+    store = Store(config.output)
+    known = [one for one in store.dates() if one != SAMPLE_DATE]
     if not known:
-        return None
-    recent = schedule.newest(clock(), config.arxiv.holidays) - RECENT
+        return store.first_night()
+    recent = schedule.newest(clock(), config.arxiv.holidays) - schedule.RECENT
     return max(min(known), min(max(known), recent))
 
 

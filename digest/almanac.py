@@ -127,15 +127,11 @@ def columns(found: Sequence[Cell], height: int = HEIGHT) -> list[str]:
     lines = [f"papers announced a day, {found[0].day} to {found[-1].day}"]
     for row in range(height - 1, -1, -1):
         text = "".join(
-            _step(found, place) + 2 * _block(cell.papers, most, row, height) for place, cell in _placed(found)
+            _step(found, place) + 2 * _block(cell.papers, most, row, height) for place, cell in enumerate(found)
         )
         lines.append(f"{label if row == height - 1 else '':>{len(label)}} {text}".rstrip())
-    days = "".join(f"{_step(found, place)}{cell.day:%d}" for place, cell in _placed(found))
+    days = "".join(f"{_step(found, place)}{cell.day:%d}" for place, cell in enumerate(found))
     return [*lines, f"{'':>{len(label)}} {days}"]
-
-
-def _placed(found: Sequence[Cell]) -> list[tuple[int, Cell]]:
-    return list(enumerate(found))
 
 
 def _step(found: Sequence[Cell], place: int) -> str:

@@ -39,14 +39,21 @@ def replace(path: Path, content: bytes) -> bool:
                 return False
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        put(path, content)
     log.debug("%s: %d bytes", path, len(content))
     return True
+
+
+def put(path: Path, content: bytes, mode: int | None = None) -> None:
+    """As `replace`, whatever is there, with a mode for the file; an OSError is the caller's to explain."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            draft.chmod(mode)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

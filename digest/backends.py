@@ -15,7 +15,7 @@ from .engines.budgeted import BudgetedEngine, Meter, limits
 from .engines.cached import CachedEngine, open_cache
 from .engines.fallback import FallbackEngine
 from .errors import ConfigError
-from .listings import Clock
+from .hooks import Clock
 from .models import Request
 
 if TYPE_CHECKING:

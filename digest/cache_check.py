@@ -12,6 +12,7 @@ from pathlib import Path
 from . import cache_rows
 from .atomic import guarded
 from .engines import shelf
+from .hooks import Watch
 from .plaintext import one_line
 
 #: of diskcache; any other could change rows as we write them
@@ -50,7 +51,7 @@ class Findings:
         return not (self.integrity or self.settings or self.objects or self.orphans or self.damaged or self.foreign)
 
 
-def verify(folder: Path, watch: cache_rows.Watch) -> Findings:
+def verify(folder: Path, watch: Watch) -> Findings:
     """
     Look at every row, at the file as SQLite sees it, at its settings and at the files beside it; change nothing.
 
@@ -98,7 +99,7 @@ def _settings(database: sqlite3.Connection) -> list[str]:
     ]
 
 
-def _look_at_rows(database: sqlite3.Connection, found: Findings, watch: cache_rows.Watch) -> None:
+def _look_at_rows(database: sqlite3.Connection, found: Findings, watch: Watch) -> None:
     rows_in_all = cache_rows.total(database)
     for number, row in enumerate(cache_rows.rows(database)):
         if number % cache_rows.PAGE == 0:

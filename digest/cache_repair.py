@@ -19,6 +19,7 @@ from .atomic import guarded
 from .engines import shelf
 from .engines.claims import Claims
 from .errors import BusyError, RecordError
+from .hooks import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Repair:
     costs: int | None  #: requests, at most, that may be sent again
 
 
-def repair(folder: Path, now: datetime, watch: cache_rows.Watch) -> Repair:
+def repair(folder: Path, now: datetime, watch: Watch) -> Repair:
     """
     Put damaged and foreign rows into a file beside the database, and set right what else `verify` names.
 
@@ -49,7 +50,7 @@ def repair(folder: Path, now: datetime, watch: cache_rows.Watch) -> Repair:
     return replace(done, aside=(*done.aside, *_orphans_aside(folder, stamp, found.orphans)))
 
 
-def _cleaned(folder: Path, stamp: str, watch: cache_rows.Watch) -> Repair:
+def _cleaned(folder: Path, stamp: str, watch: Watch) -> Repair:
     aside = folder / f"damaged-{stamp}.jsonl"
     cache: Any = shelf.open_cache(folder)  # which sets the settings
     removed = costs = 0
@@ -69,7 +70,7 @@ def _cleaned(folder: Path, stamp: str, watch: cache_rows.Watch) -> Repair:
     return Repair((aside,) if removed else (), removed, costs)
 
 
-def _faulty(folder: Path, watch: cache_rows.Watch) -> Iterator[tuple[list[int], list[str], int]]:
+def _faulty(folder: Path, watch: Watch) -> Iterator[tuple[list[int], list[str], int]]:
     """Yield the rows to go aside, some together: their numbers, their lines, how many may cost a request."""
     with cache_rows.opened(folder) as database:
         some: list[cache_rows.Row] = []
@@ -121,7 +122,7 @@ def _drop_foreign(cache: Any) -> None:
             cache._con.execute(f'DROP {kind} "{quoted}"')
 
 
-def _rebuilt(folder: Path, stamp: str, watch: cache_rows.Watch) -> Repair:
+def _rebuilt(folder: Path, stamp: str, watch: Watch) -> Repair:
     """A new file of what can be read of a damaged one, row by row; it takes the old one's place when it is whole."""
     with guarded(folder), Claims(folder) as claims:
         if not claims.alone():
@@ -137,7 +138,7 @@ def _rebuilt(folder: Path, stamp: str, watch: cache_rows.Watch) -> Repair:
     return Repair(tuple(aside), lost, lost)
 
 
-def _save_rows(damaged: Path, fresh: Path, watch: cache_rows.Watch) -> int | None:
+def _save_rows(damaged: Path, fresh: Path, watch: Watch) -> int | None:
     """Put what can be read of a file into a new cache; how many rows are lost, None where that can't be known."""
     cache: Any = shelf.open_cache(fresh)
     lost = 0

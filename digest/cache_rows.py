@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +18,7 @@ from urllib.parse import quote
 from .atomic import guarded
 from .engines import shelf
 from .errors import ConfigError
+from .hooks import Watch
 from .models import Completion
 from .plaintext import one_line
 
@@ -30,8 +31,6 @@ KEY = re.compile(r"[0-9a-f]{64}")
 _COLUMNS = "rowid, key, raw, mode, filename, CASE WHEN length(value) <= 33554432 THEN value END"
 _SOME = f"SELECT {_COLUMNS} FROM Cache WHERE rowid > ? ORDER BY rowid LIMIT ?"  # noqa: S608
 ONE = f"SELECT {_COLUMNS} FROM Cache WHERE rowid = ?"  # noqa: S608
-
-Watch = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

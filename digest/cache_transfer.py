@@ -20,6 +20,7 @@ from . import cache_rows
 from .atomic import NO_ROOM
 from .engines import shelf
 from .errors import ConfigError, RecordError, StorageError
+from .hooks import Watch
 from .models import Completion
 from .plaintext import has_control, one_line
 
@@ -35,7 +36,7 @@ class Exported:
     unreadable: int = 0  #: rows that were left
 
 
-def export(folder: Path, file: str, watch: cache_rows.Watch) -> Exported:
+def export(folder: Path, file: str, watch: Watch) -> Exported:
     """
     Write every reply as a line of JSON, in the order they came; zipped where the name ends in .gz.
 
@@ -101,7 +102,7 @@ class Imported:
             self.reasons.append((line, why))
 
 
-def import_(folder: Path, file: str, watch: cache_rows.Watch, *, replace: bool = False) -> Imported:
+def import_(folder: Path, file: str, watch: Watch, *, replace: bool = False) -> Imported:
     """
     Take over the replies in a file that `export` wrote, plain or zipped; a line that is none is refused by itself.
 

@@ -17,7 +17,7 @@ from .console import (
     SHARED,
     DigestGroup,
     coloured,
-    configured,
+    each_site,
     exclusive,
     in_one_language,
     interrupted,
@@ -107,14 +107,14 @@ def regenerate(arxiv_ids: tuple[tuple[str, ...], ...], announced: date | None, h
 @options(ONE_LANGUAGE, SHARED)
 def render(announced: date | None, **given: Any) -> None:
     """Write the pages again from saved editions: of one date, or all. No network, no model."""
-    from . import pipeline, sites
+    from . import publishing
 
-    found = [in_one_language(given)] if given["language"] else sites.made(configured(given), announced)
+    found = each_site(given, announced)
     written: list[str] = []
     damaged: list[RecordError] = []
     for config in found:
         with progress(given) as watch:
-            pages, wrong = pipeline.render_again(config, [announced] if announced else None, watch)
+            pages, wrong = publishing.render_again(config, [announced] if announced else None, watch)
         written += pages if config is found[0] else [f"{config.output.name}/{page}" for page in pages]
         damaged += wrong
     show(given, {"written": written}, f"{counted(len(written), 'page')} changed in {found[0].output}")

@@ -83,13 +83,17 @@ class Config(Part):
         """The first of the languages."""
         return self.languages[0]
 
+    @property
+    def all_languages(self) -> tuple[str, ...]:
+        """Those of all sites of the same digest, the first one's first."""
+        return self.together or self.languages
+
     def in_language(self, tag: str, output: Path | None = None) -> "Config":
         """A copy for one language alone, and for the folder of its site: `output`, or where it belongs."""
         front = self.front or self.language
         place = output or (self.output if tag == front else self.output / tag)
         url = f"{self.site_url}/{place.name}" if self.site_url and place.parent == self.output else self.site_url
-        together = self.together or self.languages
-        changes = {"languages": (tag,), "front": tag, "together": together, "output": place, "site_url": url}
+        changes = {"languages": (tag,), "front": tag, "together": self.all_languages, "output": place, "site_url": url}
         changes["readme"] = self.readme if tag == front else None  # the first site's alone
         return self.model_copy(update=changes)
 
@@ -186,8 +190,14 @@ class Config(Part):
             ConfigError: it is not set.
         """
         if name not in self.secrets:
-            raise ConfigError(f"the environment variable {name} is not set", hint=f"export {name}=…")
+            raise ConfigError(f"{name} is not set", hint=f"export {name}=…, or a line {name}=… in digest.env")
         return self.secrets[name].get_secret_value()
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """All that must never be shown."""
+        held = (self.api_key, self.fallback_key, *self.secrets.values())
+        return tuple(one.get_secret_value() for one in held if one)
 
 
 def _section(keyword: str) -> SectionSettings:

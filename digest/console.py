@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,13 +18,12 @@ import click
 from . import logs
 from .errors import EX_TEMPFAIL, ConfigError, DigestError
 from .interrupts import EX_SIGNAL, INTERRUPT
+from .parameters import Phrases
 from .secrecy import visible, visible_json
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
     from .config import Config
-    from .pipeline import Watch
+    from .hooks import Watch
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +57,9 @@ def tell(error: DigestError) -> None:
 
 
 def interrupted(number: int, *_: object) -> None:
-    """What a signal does: while answers are under way these come in first, else the program ends."""
+    """What a signal does: what is under way that must not be cut is done first, else the program ends."""
     if INTERRUPT.is_noted(number):
-        say("Stopping when the answers under way are here, since they may be paid for; once more stops at once.")
+        say("Stopping when what is under way is done, as it may be paid for or sent; once more stops at once.")
         return
     if number == signal.SIGINT:
         raise KeyboardInterrupt
@@ -69,7 +68,10 @@ def interrupted(number: int, *_: object) -> None:
 
 
 def say(text: str) -> None:
-    """Print to standard error, if it can be written: the exit code says the same."""
+    """Print to standard error, if it can be written: the exit code says the same. Where the log is JSON, log it."""
+    if logs.is_for_machines():
+        log.warning("%s", text)
+        return
     with suppress(OSError):
         click.echo(visible(text), err=True)
 
@@ -96,16 +98,26 @@ def read_secrets(ctx: click.Context, _: click.Parameter, config_file: Path | Non
     return config_file
 
 
-SHARED = (
-    click.option(
+def config_option(callback: Callable[..., Path | None]) -> Callable[[Command], Command]:
+    """Which digest.toml; `callback` reads the file of secrets beside it."""
+    return click.option(
         "--config",
         "config_file",
         type=click.Path(path_type=Path),
         envvar="DIGEST_CONFIG",
         is_eager=True,
-        callback=read_secrets,
+        callback=callback,
         help="[default: digest.toml]",
-    ),
+    )
+
+
+def language_option(help_text: str) -> tuple[Callable[[Command], Command], ...]:
+    """In which languages."""
+    return (click.option("--language", multiple=True, envvar="DIGEST_LANGUAGE", help=help_text),)
+
+
+SHARED = (
+    config_option(read_secrets),
     click.option("--output", envvar="DIGEST_OUTPUT", help="Folder of the site.  [default: site]"),
     click.option("--cache", envvar="DIGEST_CACHE", help="Folder of paid replies.  [default: cache]"),
     click.option("-v", "--verbose", count=True, help="Say more; twice, with tracebacks."),
@@ -122,12 +134,16 @@ SHARED = (
 )
 
 
-def _language(help_text: str) -> tuple[Callable[[Command], Command], ...]:
-    return (click.option("--language", multiple=True, envvar="DIGEST_LANGUAGE", help=help_text),)
-
-
-LANGUAGE = _language("Of the cards: zh-Hant, ja, ko, en...; again for one more.  [default: zh-Hans]")
-ONE_LANGUAGE = _language("Whose site, where it is made in several.  [default: the first one's]")
+CATEGORY = (
+    click.option("--category", "categories", multiple=True, envvar="DIGEST_CATEGORIES", help="cs.CV, or cs.* for all."),
+)
+KEYWORD = (
+    click.option(
+        "--keyword", "keywords", multiple=True, type=Phrases(), envvar="DIGEST_KEYWORDS", help="A section of its own."
+    ),
+)
+LANGUAGE = language_option("Of the cards: zh-Hant, ja, ko, en...; again for one more.  [default: zh-Hans]")
+ONE_LANGUAGE = language_option("Whose site, where it is made in several.  [default: the first one's]")
 ENGINE = (
     click.option("--service", envvar="DIGEST_SERVICE", help="deepseek, openai, qwen, ollama...: sets what you do not."),
     click.option("--model", envvar="DIGEST_MODEL", help="Name of the model at the service."),
@@ -186,7 +202,7 @@ def configured(given: dict[str, Any]) -> "Config":
     settings: dict[str, Any] = {key: os.environ[name] for name, key in VARIABLES.items() if os.environ.get(name)}
     settings |= {KEYS[name]: given[name] for name in KEYS if given.get(name) not in (None, (), "")}
     config = load(given["config_file"], settings, {"HOME": home()} | os.environ)
-    hide([config.api_key, config.fallback_key, *config.secrets.values()], given)
+    hide(config.hidden, given)
     return config.with_keywords(given.get("keywords", ()))
 
 
@@ -198,13 +214,12 @@ def set_up_logging(given: dict[str, Any]) -> None:
     logging.getLogger("digest").setLevel(level)
 
 
-def hide(hidden: "Iterable[SecretStr | None]", given: dict[str, Any]) -> None:
+def hide(hidden: Iterable[str], given: dict[str, Any]) -> None:
     """Keep secrets out of the log from now on."""
-    values = [one.get_secret_value() for one in hidden if one is not None]
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
             logging.getLogger().removeHandler(handler)
-            logging.getLogger().addHandler(logs.handler(given["log_form"], values))
+            logging.getLogger().addHandler(logs.handler(given["log_form"], hidden))
 
 
 def in_one_language(given: dict[str, Any]) -> "Config":
@@ -212,6 +227,13 @@ def in_one_language(given: dict[str, Any]) -> "Config":
     from . import sites
 
     return sites.one(configured(given), asked=bool(given["language"]))
+
+
+def each_site(given: dict[str, Any], announced: date | None = None) -> "list[Config]":
+    """The configuration of the language asked for, or of each that has editions, or one of a date."""
+    from . import sites
+
+    return [in_one_language(given)] if given["language"] else sites.made(configured(given), announced)
 
 
 def home() -> str:
@@ -273,7 +295,7 @@ def show(given: dict[str, Any], record: object, text: str) -> None:
 def progress(given: dict[str, Any]) -> "Iterator[Watch]":
     """Yield what the stages report to: a display that goes away on a terminal, nothing elsewhere."""
     if given["quiet"] or not watched():
-        from .pipeline import unwatched
+        from .hooks import unwatched
 
         yield unwatched
         return

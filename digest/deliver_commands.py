@@ -17,9 +17,9 @@ from .plaintext import counted
 
 if TYPE_CHECKING:
     from .config import Config
-    from .delivery import Parcel
     from .models import Edition
     from .postmarks import Postmark, Postmarks
+    from .rehearsal import Parcel
 
 
 @click.command()
@@ -44,9 +44,9 @@ def deliver(announced: date | None, names: tuple[str, ...], **given: Any) -> Non
     edition = _edition(config, announced)
     names = _of_this_language(config, names)
     if given["dry_run"]:
-        from . import delivery
+        from . import rehearsal
 
-        parcels = delivery.planned(config, edition, now, names, given["again"])
+        parcels = rehearsal.planned(config, edition, now, names, given["again"])
         record = {"announced": edition.announced, "language": edition.language, "to": [asdict(one) for one in parcels]}
         show(given, record, _planned(edition, parcels))
         return
@@ -62,13 +62,13 @@ def _send(config: "Config", edition: "Edition", names: Collection[str], given: d
     mine = [one for one in marks.marks if one.receiver in names]
     show(given, marks.model_dump(mode="json", by_alias=True), _delivered(marks, mine))
     if failed := [one for one in mine if not one.is_settled]:
-        raise _failure([(one.receiver, one.error or "no word of how it ended") for one in failed])
+        raise _failure([(one.receiver, one.why) for one in failed])
 
 
 def _try(config: "Config", names: Collection[str], given: dict[str, Any]) -> None:
-    from . import delivery
+    from . import rehearsal
 
-    found = delivery.tried(config, now, names)
+    found = rehearsal.tried(config, now, names)
     record = [{"receiver": name, "ok": error is None, "error": error and str(error)} for name, error in found.items()]
     show(given, record, "\n".join(f"{name}: {error or 'ok'}" for name, error in found.items()))
     if failed := [(name, str(error)) for name, error in found.items() if error]:
@@ -145,4 +145,4 @@ def _outcome(one: "Postmark") -> str:
         return "nothing in its sections"
     if one.state == "sent":
         return f"sent {one.at:%Y-%m-%d %H:%M} UTC"
-    return f"not sent: {one.error or 'no word of how it ended'}"
+    return f"not sent: {one.why}"

@@ -1,4 +1,4 @@
-"""The last stage: an edition to each of its receivers, once; and word of a failed night to those who want it.
+"""The last stage: an edition to each of its receivers, once.
 
 Decides who is due, sends and marks. Every change to the marks of editions is made by a process that holds the lock of
 the output folder (`Store.locked`): the callers take it, as two processes at once would both send.
@@ -7,42 +7,25 @@ the output folder (`Store.locked`): the callers take it, as two processes at onc
 import logging
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from . import letters, outbox, postmarks, publishing
+from . import letters, outbox, postmarks, publishing, schedule
 from .config import Config
 from .deliver import Channel, Message
 from .errors import DigestError, RecordError
-from .failures import report_again, report_failure
-from .letters import Form, Letters
+from .hooks import Clock, Sleep
+from .interrupts import seen_to
+from .letters import Letters
 from .models import Edition
-from .outbox import Clock, Sleep
-from .plaintext import one_line
 from .postmarks import Postmark, Postmarks
 from .selection import NOT_ASKED
 from .settings import DeliverSettings
 from .store import Store
 
-__all__ = [
-    "Parcel",
-    "deliver",
-    "due",
-    "is_ready",
-    "meant_for",
-    "planned",
-    "promise",
-    "receivers",
-    "report_again",
-    "report_failure",
-    "strangers",
-    "tried",
-    "unsettled",
-]
-
 log = logging.getLogger(__name__)
 
-RECENT = 14  #: days after which an edition goes out by itself no more, neither for the first time nor again
+HELD_BACK = timedelta(days=2)  #: after its announcement an edition that lacks a few cards is delivered as it is
+FEW = 0.1  #: of its papers
 
 
 # ------------------------------------------------------------------------------------------ who is due
@@ -59,10 +42,25 @@ def is_ready(edition: Edition) -> bool:
     return edition.source != "sample" and not is_waiting
 
 
+def is_held_back(edition: Edition, now: datetime) -> bool:
+    """Whether an edition lacks cards that a later run may get: after two days it goes out, unless it lacks many."""
+    if is_ready(edition):
+        return False
+    is_late = now >= schedule.announced_at(edition.announced) + HELD_BACK
+    return not is_late or edition.count("pending") > FEW * len(edition.entries)
+
+
+def goes_out(config: Config, edition: Edition, clock: Clock) -> bool:
+    """Whether an edition goes out by itself: a real one, and recent; any other one by `digest deliver` alone."""
+    if not config.deliver or edition.source == "sample" or config.engine.name == "echo":
+        return False
+    return edition.announced >= schedule.newest(clock(), config.arxiv.holidays) - schedule.RECENT
+
+
 def receivers(config: Config) -> tuple[DeliverSettings, ...]:
     """Those who get the editions of this one language; who names none gets the first one's."""
-    together = config.together or config.languages
-    first = config.language == together[0] or config.language not in together  # a site found in a language of its own
+    made = config.all_languages
+    first = config.language == made[0] or config.language not in made  # a site found in a language of its own
     return tuple(
         one
         for one in config.deliver
@@ -90,7 +88,7 @@ def meant_for(marks: Postmarks, names: Collection[str], announced: date, today: 
     """
     if marks.marks:
         return [name for name in names if marks.of(name)]
-    return list(names) if today - announced <= timedelta(days=RECENT) else []
+    return list(names) if today - announced <= schedule.RECENT else []
 
 
 def unsettled(marks: Postmarks, names: Collection[str]) -> list[str]:
@@ -105,7 +103,7 @@ def due(config: Config, now: datetime) -> tuple[date, ...]:
     Marks that can't be read are told of and left out.
     """
     store, names = Store(config.output), [one.name for one in receivers(config)]
-    since = now.date() - timedelta(days=RECENT)
+    since = now.date() - schedule.RECENT
     found = []
     for day in postmarks.dates(store):
         if day < since or not store.path(day).exists():
@@ -148,6 +146,17 @@ def promise(config: Config, announced: date, clock: Clock, only: Collection[str]
     return marks
 
 
+def deliver_unless_held(config: Config, edition: Edition, clock: Clock) -> tuple[Postmark, ...]:
+    """Send an edition to who has not had it, if it is not held back: the mark of each of today's receivers."""
+    if is_held_back(edition, clock()):
+        log.warning("%s: not delivered yet: a paper waits for its answer; the next run goes on", edition.announced)
+        marks = postmarks.load(Store(config.output), edition.announced)
+    else:
+        marks = deliver(config, edition, clock)
+    names = {one.name for one in receivers(config)}
+    return tuple(mark for mark in marks.marks if mark.receiver in names)
+
+
 def deliver(
     config: Config,
     edition: Edition,
@@ -179,6 +188,7 @@ def deliver(
     Raises:
         StorageError: no room for a mark, so that nothing more is sent.
         RecordError: the marks can't be read, so that nobody knows who had the edition.
+        Interrupted: a signal came; the message under way has its mark, those after it wait.
     """
     store, day = Store(config.output), edition.announced
     for one in strangers(config):
@@ -190,12 +200,13 @@ def deliver(
         return marks
     writer = Letters(publishing.look_of(config))
     for name in names:
-        mark = _begun(config, day, mine[name], marks, clock, again)
-        marks = marks.with_mark(mark)
-        postmarks.save(store, marks)
-        mark = _sent(config, edition, mine[name], mark, writer, clock, sleep)
-        marks = marks.with_mark(mark)
-        postmarks.save(store, marks)
+        with seen_to():  # a signal does not come between the message and its mark
+            mark = _begun(config, day, mine[name], marks, clock, again)
+            marks = marks.with_mark(mark)
+            postmarks.save(store, marks)
+            mark = _sent(config, edition, mine[name], mark, writer, clock, sleep)
+            marks = marks.with_mark(mark)
+            postmarks.save(store, marks)
         _say(f"edition {day}, {config.language}", mark)
     return marks
 
@@ -215,9 +226,7 @@ def _begun(
 def _name(config: Config, announced: date, one: DeliverSettings, copy: int = 0) -> str:
     # Two digests of one person may have receivers of one name: only where they are tells them apart.
     site = config.site_url or str(config.output.resolve())
-    return letters.edition_name(
-        site, announced, config.language, one.name, outbox.letterhead(config.smtp, config.site_url).host, copy
-    )
+    return letters.edition_name(site, announced, config.language, one.name, outbox.letterhead(config).host, copy)
 
 
 def _sent(
@@ -231,21 +240,22 @@ def _sent(
 ) -> Postmark:
     """Send one message; its mark says how that ended."""
     try:
-        channel = outbox.opened(one, config.smtp, config.secret)
-        message = _written(config, edition, one, mark.message_id, writer, channel, clock)
+        channel = outbox.opened(config, one)
+        message = written(config, edition, one, mark.message_id, writer, channel, clock)
         if message is None:
             return mark.model_copy(update={"state": "nothing", "at": clock()})
         outbox.hand_over(channel, message, sleep)
     except DigestError as error:
-        said = outbox.reason(one, config.smtp, error)
+        said = outbox.reason(config, one, error)
         return mark.model_copy(update={"state": "failed", "at": clock(), "error": said})
     return mark.model_copy(update={"state": "sent", "at": clock()})
 
 
-def _written(
+def written(
     config: Config, edition: Edition, one: DeliverSettings, name: str, writer: Letters, channel: Channel, clock: Clock
 ) -> Message | None:
-    extra = outbox.letterhead(config.smtp, config.site_url).headers(clock(), edition.language)
+    """The message about an edition to one receiver, under a name; None where its sections have nothing."""
+    extra = outbox.letterhead(config).headers(clock(), edition.language)
     return writer.edition(edition, one.sections, outbox.form_of(one), channel, name, extra)
 
 
@@ -254,65 +264,3 @@ def _say(what: str, mark: Postmark) -> None:
         log.warning("%s: %s did not get it: %s", what, mark.receiver, mark.error)
     else:
         log.info("%s: %s: %s", what, mark.receiver, mark.state)
-
-
-# ------------------------------------------------------------------------------------------ without marks
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """What a receiver would get of an edition now."""
-
-    receiver: str
-    form: Form
-    papers: int
-    characters: int  #: of its text
-    html: int  #: bytes; 0: none
-    error: str | None = None  #: why it can't be sent at all
-
-
-def planned(config: Config, edition: Edition, clock: Clock, only: Collection[str], again: bool = False) -> list[Parcel]:
-    """What `deliver` to `only` these would send; nothing is sent, marked or connected to."""
-    mine = {one.name: one for one in receivers(config) if one.name in only}
-    marks = postmarks.load(Store(config.output), edition.announced)
-    writer = Letters(publishing.look_of(config))
-    names = list(mine) if again else unsettled(marks, list(mine))
-    return [_parcel(config, edition, mine[name], writer, clock) for name in names]
-
-
-def _parcel(config: Config, edition: Edition, one: DeliverSettings, writer: Letters, clock: Clock) -> Parcel:
-    papers, form = len(letters.part_of(edition, one.sections).entries), outbox.form_of(one)
-    try:
-        message = _written(
-            config, edition, one, "plan@digest.invalid", writer, outbox.opened(one, config.smtp, config.secret), clock
-        )
-    except DigestError as error:
-        return Parcel(one.name, form, papers, 0, 0, one_line(str(error)))
-    if message is None:
-        return Parcel(one.name, form, 0, 0, 0)
-    return Parcel(one.name, form, papers, len(message.text), len((message.html or "").encode()))
-
-
-def tried(
-    config: Config, clock: Clock, only: Collection[str] = (), sleep: Sleep = time.sleep
-) -> dict[str, DigestError | None]:
-    """Send a short message to each receiver, whatever its language; what went wrong, by name."""
-    found: dict[str, DigestError | None] = {}
-    writer, language = Letters(publishing.look_of(config)), config.language
-    for one in config.deliver:
-        if only and one.name not in only:
-            continue
-        name = letters.message_id(
-            "trial", one.name, clock().isoformat(), host=outbox.letterhead(config.smtp, config.site_url).host
-        )
-        spoken = one.language or language
-        try:
-            outbox.hand_over(
-                outbox.opened(one, config.smtp, config.secret),
-                writer.trial(spoken, name, outbox.letterhead(config.smtp, config.site_url).headers(clock(), spoken)),
-                sleep,
-            )
-            found[one.name] = None
-        except DigestError as error:
-            found[one.name] = error
-    return found

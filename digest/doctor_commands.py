@@ -14,7 +14,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__
-from .console import ENGINE, SHARED, coloured, configured, home, now, options, progress, read_secrets, show, width
+from .console import (
+    CATEGORY,
+    ENGINE,
+    SHARED,
+    coloured,
+    config_option,
+    configured,
+    home,
+    language_option,
+    now,
+    options,
+    progress,
+    read_secrets,
+    show,
+    width,
+)
 from .errors import ConfigError
 from .plaintext import counted
 
@@ -38,24 +53,13 @@ def lenient(ctx: click.Context, option: click.Parameter, config_file: Path | Non
         return config_file
 
 
-CONFIG = click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    envvar="DIGEST_CONFIG",
-    is_eager=True,
-    callback=lenient,
-    help="[default: digest.toml]",
-)
-LANGUAGES = click.option(
-    "--language", multiple=True, envvar="DIGEST_LANGUAGE", help="Those of the sites.  [default: all]"
-)
+LANGUAGES = language_option("Those of the sites.  [default: all]")
 
 
 @click.command()
-@click.option("--category", "categories", multiple=True, envvar="DIGEST_CATEGORIES", help="As of a run: cs.CV.")
+@options(CATEGORY)
 @click.option("--offline", is_flag=True, help="Leave out whatever needs a network.")
-@options((CONFIG, LANGUAGES), ENGINE, SHARED[1:])
+@options((config_option(lenient),), LANGUAGES, ENGINE, SHARED[1:])
 def doctor(offline: bool, **given: Any) -> None:
     """Look at all that a night needs - settings, key, service, arXiv, disk, pages, mail - and say the mend."""
     found: list[Check] = []
@@ -78,7 +82,8 @@ def checks(given: dict[str, Any], *, offline: bool) -> "Iterator[Check]":
     if zones := without_zones():
         yield zones
         return
-    from .doctor import Check, Patient, failed, parts, scrubbed, secrets_of
+    from .doctor import Check, Patient, failed, parts, scrubbed
+    from .secrecy import Secrets
 
     yield Check("program", "ok", f"digest {__version__}, Python {platform.python_version()}, {platform.system()}")
     if trouble := click.get_current_context().meta.get(_TROUBLE):
@@ -90,7 +95,7 @@ def checks(given: dict[str, Any], *, offline: bool) -> "Iterator[Check]":
         yield from (failed("config", ConfigError(text, error.hint)) for text in str(error).splitlines())
         return
     patient = Patient(config, now, offline, os.environ, Path(home() or "/"))
-    secrets = secrets_of(config)
+    secrets = Secrets(config.hidden)
     for name, examine in parts():
         with progress(given) as watch:
             watch(f"looking at: {name}", 0, 0)

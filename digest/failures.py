@@ -12,7 +12,8 @@ from . import letters, outbox, postmarks
 from .config import Config
 from .deliver import Message
 from .errors import DigestError
-from .outbox import Clock, Sleep
+from .hooks import Clock, Sleep
+from .interrupts import seen_to
 from .plaintext import one_line
 from .postmarks import FailureMark, FailureMarks
 from .settings import DeliverSettings
@@ -47,7 +48,7 @@ def report_failure(
     with postmarks.failures_locked(store):
         marks = _known(store)
         known = {one.receiver for one in marks.marks if one.key == key}
-        host, moment = outbox.letterhead(config.smtp, config.site_url).host, clock()
+        host, moment = outbox.letterhead(config).host, clock()
         for one in _listeners(config):
             if one.name not in known:
                 name = letters.message_id("failure", config.output.resolve(), key, one.name, moment, host=host)
@@ -87,22 +88,23 @@ def _listeners(config: Config) -> list[DeliverSettings]:
 def _report(config: Config, store: Store, marks: FailureMarks, clock: Clock, sleep: Sleep) -> FailureMarks:
     mine = {one.name: one for one in _listeners(config)}
     for mark in owed(config, marks):
-        begun = mark.model_copy(update={"state": "sending", "attempts": mark.attempts + 1, "at": clock()})
-        marks = _kept(store, marks.with_mark(begun))
-        changes: dict[str, Any] = {"state": "sent", "text": "", "error": None}
-        try:
-            message = Message(
-                one_line(mark.subject),
-                mark.text,
-                mark.message_id,
-                None,
-                outbox.letterhead(config.smtp, config.site_url).headers(clock(), config.language),
-            )
-            outbox.hand_over(outbox.opened(mine[mark.receiver], config.smtp, config.secret), message, sleep)
-        except DigestError as error:
-            changes = {"state": "failed", "error": outbox.reason(mine[mark.receiver], config.smtp, error)}
-        done = begun.model_copy(update=changes | {"at": clock()})
-        marks = _kept(store, marks.with_mark(done))
+        with seen_to():
+            begun = mark.model_copy(update={"state": "sending", "attempts": mark.attempts + 1, "at": clock()})
+            marks = _kept(store, marks.with_mark(begun))
+            changes: dict[str, Any] = {"state": "sent", "text": "", "error": None}
+            try:
+                message = Message(
+                    one_line(mark.subject),
+                    mark.text,
+                    mark.message_id,
+                    None,
+                    outbox.letterhead(config).headers(clock(), config.language),
+                )
+                outbox.hand_over(outbox.opened(config, mine[mark.receiver]), message, sleep)
+            except DigestError as error:
+                changes = {"state": "failed", "error": outbox.reason(config, mine[mark.receiver], error)}
+            done = begun.model_copy(update=changes | {"at": clock()})
+            marks = _kept(store, marks.with_mark(done))
         if done.state == "failed":
             log.warning("report of %s: %s did not get it: %s", done.key, done.receiver, done.error)
     return marks

@@ -4,7 +4,7 @@ Pure: records in, findings out. Opens no file, and mends nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -95,7 +95,7 @@ def _receipt(edition: Edition, place: str) -> Iterator[Finding]:
 
 
 def in_marks(
-    marks: Postmarks, announced: date, place: str, has_edition: bool, due: Callable[[str], bool], known: Collection[str]
+    marks: Postmarks, announced: date, place: str, has_edition: bool, due: Collection[str], known: Collection[str]
 ) -> Iterator[Finding]:
     """
     Yield what is wrong with the delivery marks of a date.
@@ -105,7 +105,7 @@ def in_marks(
         announced: The date of the file's name.
         place: The file.
         has_edition: Whether there is an edition of that date.
-        due: Whether a receiver, by name, gets editions of this site.
+        due: The names of those who get the editions of this site.
         known: The names of all receivers.
     """
     if marks.announced != announced:
@@ -119,7 +119,7 @@ def in_marks(
     for mark in marks.marks:
         if mark.receiver not in known:
             yield Finding("note", place, f"{mark.receiver} is no receiver in digest.toml any more")
-        elif not mark.is_settled and has_edition and due(mark.receiver):
+        elif not mark.is_settled and has_edition and mark.receiver in due:
             tries = counted(mark.attempts, "try", "tries")
             how = {"sending": "was being sent to", "failed": "has not reached"}.get(mark.state, "still waits for")
             why = f": {mark.error}" if mark.error else ""

@@ -41,7 +41,7 @@ def locked(output: Path) -> Iterator[None]:
         if lock is None:
             raise BusyError(
                 f"{output}: another run works on this folder{_whose(output)}",
-                hint="let it end, then run this again; --patience MINUTES waits for it",
+                hint="let it end, then run this again; digest run --patience MINUTES waits for it",
             )
     try:
         _write_note(output)

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from . import readme
+from .atomic import put
 from .errors import ConfigError
 from .render import Look, Volumes, open_excerpt
 from .render.packing import SHOWN
@@ -88,17 +89,8 @@ def _rewrite(path: Path, change: Callable[[bytes], bytes]) -> bool:
     if made == content:
         return False
     place = path.resolve()
-    draft = place.with_name(f".{place.name}.{os.getpid()}.tmp")
     try:
-        try:
-            with draft.open("wb") as file:
-                file.write(made)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.chmod(stat.S_IMODE(place.stat().st_mode))
-            draft.replace(place)
-        finally:
-            draft.unlink(missing_ok=True)
+        put(place, made, stat.S_IMODE(place.stat().st_mode))
     except OSError as error:
         raise _failed(path, error) from error
     return True

@@ -8,33 +8,27 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import click
 
-from .console import ENGINE, SHARED, home, now, options, say, show
+from .console import CATEGORY, ENGINE, KEYWORD, SHARED, home, now, options, say, show
 from .errors import ConfigError
-from .parameters import Phrases
 
 if TYPE_CHECKING:
-    from .nightjobs import Job, Place
+    from .nightjobs import Job
+    from .places import Place
     from .scaffold import Known, Plan
 
 Said = TypeVar("Said")
 Converted = TypeVar("Converted")
 
 SCHEDULES = ("cron", "systemd", "github", "docker")
-LOCALTIME = Path("/etc/localtime")  #: by which cron goes, whatever TZ says in the user's shell
 
 
 @click.command()
-@click.option("--category", "categories", multiple=True, envvar="DIGEST_CATEGORIES", help="cs.CV, or cs.* for all.")
-@click.option(
-    "--keyword", "keywords", multiple=True, type=Phrases(), envvar="DIGEST_KEYWORDS", help="A section of its own."
-)
+@options(CATEGORY, KEYWORD)
 @click.option(
     "--language",
     "languages",
@@ -201,6 +195,7 @@ def naming(given: dict[str, Any]) -> str:
 
 def start_job(given: dict[str, Any]) -> None:
     """Print a job, or write it; say the commands that switch it on."""
+    from . import places
     from .nightjobs import JOBS
 
     refuse_settings()
@@ -210,7 +205,7 @@ def start_job(given: dict[str, Any]) -> None:
         raise click.UsageError("--force belongs to --write.")
     place = place_of(given)
     job = JOBS[given["schedule"]](place)
-    notes = (*job.notes, *(missing_in_jobs(place) if given["schedule"] != "github" else ()))
+    notes = (*job.notes, *(places.missing(place, os.environ) if given["schedule"] != "github" else ()))
     written = write_job(job, force=given["force"]) if given["write"] else []
     record = {
         "schedule": given["schedule"],
@@ -239,7 +234,7 @@ def refuse_settings() -> None:
 def place_of(given: dict[str, Any]) -> "Place":
     """What the job must know of this machine and of digest.toml, which must be there and valid."""
     from .config import load
-    from .nightjobs import Place
+    from .places import LOCALTIME, Place, local_zone, program
 
     file = (given["config_file"] or Path("digest.toml")).absolute()
     if not file.exists():
@@ -258,40 +253,6 @@ def place_of(given: dict[str, Any]) -> "Place":
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         pages=given["pages"],
     )
-
-
-def missing_in_jobs(place: "Place") -> Iterator[str]:
-    """Yield what is set here and will not be where a job starts: without this environment."""
-    from . import envfile
-
-    secrets = place.folder / envfile.NAME
-    held = envfile.read(secrets)
-    service = place.config.service
-    wanted = [name for name in place.secrets if name not in held and (service is None or service.key)]
-    here = [name for name in os.environ if name.startswith(("DIGEST_", "OPENAI_BASE_URL")) and os.environ[name]]
-    yield from (f"a job knows nothing of this shell: write {name}=... into {secrets}" for name in wanted)
-    others = sorted({*here} - {*held, *wanted, "DIGEST_CONFIG", "DIGEST_ENV_FILE", "DIGEST_NOW"})
-    yield from (
-        f"{name} is set here, not for the job: write it into {secrets}, or its meaning into {place.file.name}"
-        for name in others
-    )
-
-
-def program() -> tuple[str, ...]:
-    """The words that start this program from anywhere: the command beside the interpreter, else its module."""
-    command = Path(sys.executable).with_name("digest")
-    return (str(command),) if command.is_file() else (sys.executable, "-m", "digest")
-
-
-def local_zone(path: Path) -> tuple[tzinfo, str]:
-    """The zone of this machine's clocks, and its name; UTC where it has none."""
-    try:
-        with path.open("rb") as file:
-            zone = ZoneInfo.from_file(file)
-        _, found, name = str(path.resolve()).partition("zoneinfo/")
-    except (OSError, ValueError):
-        return UTC, "UTC"
-    return zone, name if found else "this machine's time"
 
 
 def printed(job: "Job") -> str:
@@ -317,7 +278,7 @@ def write_job(job: "Job", *, force: bool) -> list[Path]:
 def in_repository(folder: Path) -> bool:
     """Whether a folder is in a git repository that does not leave out our file of secrets by name."""
     from . import envfile
-    from .nightjobs import repository
+    from .provenance import repository
 
     root = repository(folder.absolute())
     if not (root / ".git").exists():

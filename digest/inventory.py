@@ -186,10 +186,8 @@ def _deliveries(found: "Status") -> Iterator[Any]:
     table = _table("date", "receiver", "state", "tries", "last try", "why")
     for one in left[:MOST]:
         mark = one.mark
-        why = mark.error or ("nobody knows whether it arrived" if mark.state == "sending" else "")
-        table.add_row(
-            str(one.announced), mark.receiver, mark.state, str(mark.attempts), f"{mark.at:%Y-%m-%d %H:%M} UTC", why
-        )
+        tried = f"{mark.at:%Y-%m-%d %H:%M} UTC"
+        table.add_row(str(one.announced), mark.receiver, mark.state, str(mark.attempts), tried, mark.why)
     yield table
     mends = dict.fromkeys(f"digest deliver {one.announced} --to {one.mark.receiver}" for one in left)
     yield "\n".join(f"not delivered: {mend}" for mend in list(mends)[:MOST])

@@ -200,6 +200,7 @@ _DENSE = ("Hans", "Hant", "Jpan", "Kore")  #: a letter says as much as several L
 _FORMULAS = ("Latn", "Grek")  #: letters of names and formulas: strange in no language
 
 
+@lru_cache
 def _strange(script: str) -> re.Pattern[str]:
     """Runs of letters that a text in `script` has no use for."""
     own = _SCRIPTS[script]
@@ -210,7 +211,6 @@ def _strange(script: str) -> re.Pattern[str]:
 
 
 _OWN = {name: re.compile(f"[{letters}]+") for name, letters in _SCRIPTS.items()}
-_STRANGE = {name: _strange(name) for name in _SCRIPTS}
 _KANA_RUN = re.compile(f"[{_KANA}]+")
 _TEX = re.compile(r"\$[^$]{1,300}\$|\\[A-Za-z]+")
 _LOWER_WORD = re.compile(r"(?<![A-Za-z0-9À-ɏ])[a-zß-ɏ]+(?![A-Za-z0-9À-ɏ])")  # a name has a capital or a digit
@@ -234,7 +234,7 @@ def foreign(text: str, source: str, language: str) -> str | None:
     if "$" in text or "\\" in text:
         text = _TEX.sub(" ", text)
     own = _length(_OWN[asked.script].findall(text))
-    if own < 2 or _length(_STRANGE[asked.script].findall(text)) > MOST_STRANGE * own:
+    if own < 2 or _length(_strange(asked.script).findall(text)) > MOST_STRANGE * own:
         return f"is not in {asked.english}"
     if asked.script == "Latn":
         return _other_latin(text, asked)

@@ -18,7 +18,7 @@ DAY = 86_400.0  #: seconds: a process of that number which began since is anothe
 KEPT_ASIDE = 90  #: days that damaged parts of the cache stay where they were put
 
 _DRAFT = re.compile(r"^\.(?P<name>.+)\.(?P<pid>\d{1,10})\.tmp$")
-_JOB_DRAFT = re.compile(r"^(?P<name>[0-9a-f]{32})\.(?P<pid>\d{1,10})\.tmp$")
+_JOB_DRAFT = re.compile(r"^\.?[0-9a-f]{32}(?:\.json)?\.(?P<pid>\d{1,10})\.tmp$")
 _ANSWER_DRAFT = re.compile(r"^tmp[a-z0-9_]{8}$")
 _ASIDE = re.compile(r"^(?:damaged-\d{8}T\d{6}Z\.jsonl|cache\.db(?:-wal|-shm)?\.damaged-.+|orphans-.+|repair-.+)$")
 _DATED = re.compile(r"^\d{4}-\d\d-\d\d$")

@@ -17,7 +17,6 @@ from .deliver import Channel, Message
 from .identifiers import canonical_category, covers
 from .models import Edition, Section
 from .render import Look
-from .render.mail import Mail
 
 Form = Literal["whole", "short"]
 MOST = 20  #: papers that the short form names
@@ -106,6 +105,8 @@ class Letters:
     """Writes messages about editions, all with the same looks."""
 
     def __init__(self, look: Look) -> None:
+        from .render.mail import Mail  # and with it all of jinja2, which a day without mail does not need
+
         self._mail = Mail(look)
 
     def edition(

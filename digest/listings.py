@@ -6,7 +6,7 @@ Asks the feed while it is out, else the search and OAI-PMH, or reads files; judg
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,20 +14,19 @@ from typing import TYPE_CHECKING, Protocol
 from . import blocks, resources, schedule
 from .config import Config
 from .errors import ConfigError, SourceError
+from .hooks import Clock
 from .identifiers import covers
 from .models import Edition, KeywordTable, KeywordTables, Listed, Listing, Paper, Source
-from .polite import PoliteSession
 from .selection import Rule, Rules
 
 if TYPE_CHECKING:
     from .answers import Answers
+    from .polite import PoliteSession
     from .sources.arxiv_api import ArxivApi
     from .sources.oai_page import Harvested
     from .sources.snapshot import Seen, Snapshot
 
 log = logging.getLogger(__name__)
-
-Clock = Callable[[], datetime]  #: UTC
 
 FROM_OAI = (
     "This list comes from arXiv's OAI-PMH, by date of change and by identifier: papers that were cross-listed here "
@@ -156,8 +155,10 @@ class Arxiv:
         self._tables: tuple[Rules, Mapping[str, int], KeywordTables] | None = None
 
     @cached_property
-    def session(self) -> PoliteSession:
+    def session(self) -> "PoliteSession":
         """The one connection."""
+        from .polite import PoliteSession
+
         settings = self._config.arxiv
         return PoliteSession(
             settings.delay_seconds, settings.timeout_seconds, folder=self._config.shared, answers=self._answers()

@@ -8,17 +8,14 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, tzinfo
+from datetime import UTC
 from pathlib import Path
 from zlib import crc32
 
 from . import provenance, timetable
-from .config import Config
 from .errors import ConfigError
-from .render.environment import fill, text_environment
-from .resources import folders
+from .places import Place
 
-RUN = ("run", "--catch-up")
 LONGEST_COMMAND = 990  #: bytes that any cron takes
 
 
@@ -37,66 +34,6 @@ class Job:
     files: tuple[File, ...]
     commands: tuple[str, ...]  #: for a shell, in their order
     notes: tuple[str, ...] = ()  #: what the user should know
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a job is made, and what the machine there says; paths are absolute."""
-
-    config: Config  #: of `file`, read by its absolute path
-    file: Path  #: digest.toml
-    program: tuple[str, ...]  #: the words that start this program
-    today: date
-    zone: tzinfo  #: of this machine's clocks
-    zone_name: str
-    units: Path  #: the folder of the user's own units of systemd
-    python: str  #: such as "3.13"
-    pages: bool = False  #: whether a workflow publishes the site
-
-    @property
-    def folder(self) -> Path:
-        """Where digest.toml is."""
-        return self.file.parent
-
-    @property
-    def output(self) -> Path:
-        """The site; what digest.toml leaves out is in the folder that a night starts in, which is its own."""
-        return self.folder / self.config.output
-
-    @property
-    def cache(self) -> Path:
-        """Replies that were paid for."""
-        return self.folder / self.config.cache
-
-    @property
-    def readme(self) -> Path | None:
-        """A file of the user's in which blocks are written."""
-        return self.folder / self.config.readme if self.config.readme else None
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The command of a night, for a process that starts in `folder`."""
-        named = () if self.file.name == "digest.toml" else ("--config", self.file.name)
-        return (*self.program, *RUN, *named)
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Variables that a night may need."""
-        found = self.config
-        second = (found.engine.fallback.api_key_env,) if found.engine.fallback else ()
-        smtp = (found.smtp.password_env,) if found.smtp and found.smtp.user else ()
-        receivers = (one.url_env for one in found.deliver if one.url_env)
-        return tuple(dict.fromkeys((found.engine.api_key_env, *second, *smtp, *receivers)))
-
-    @property
-    def extra(self) -> str:
-        """What of the program is wanted beside its core."""
-        return "[deliver]" if any(one.url_env for one in self.config.deliver) else ""
-
-    def fill(self, template: str, **values: object) -> str:
-        """A template of init/ with `values` in it."""
-        environment = text_environment(folders("templates", self.folder))
-        return fill(environment, f"init/{template}", "en", **values)
 
 
 # ---- cron ------------------------------------------------------------------------------------------------------
@@ -215,7 +152,7 @@ def github(place: Place) -> Job:
 
     Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
     """
-    root = repository(place.folder)
+    root = provenance.repository(place.folder)
     clone = provenance.is_clone(root)
     inside = _below(root, place.folder, "the folder of digest.toml")
     site = _below(root, place.output, "output")
@@ -256,11 +193,6 @@ def _about_github(clone: bool) -> Iterator[str]:
     if not clone and " @ " not in (said := provenance.requirement()):
         yield f"the workflow installs {said} from the package index: see that it is there, or change that line"
     yield "a failed night is mailed by GitHub to whoever changed the schedule last"
-
-
-def repository(folder: Path) -> Path:
-    """The nearest folder above that holds a git repository; `folder` itself where none does."""
-    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
 
 
 def for_yaml(text: str) -> str:

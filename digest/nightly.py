@@ -10,16 +10,18 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay, wait_fixed
-
-from . import delivery, folder_lock, pipeline
+from . import delivery, failures, folder_lock, schedule
 from .config import Config
 from .errors import BatchPending, BusyError, DeliveryError, DigestError, Interrupted, SourceError
-from .listings import Clock
+from .hooks import Clock, Sleep
 from .postmarks import Postmark
 from .store import Store
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +30,10 @@ Made = TypeVar("Made")
 TRIES = 6  #: of a patience, at least
 LONGEST_PAUSE = 600.0  #: seconds between two of them
 SHORTEST_PAUSE = 1.0
-WHY = {
-    "waiting": "held back, since a paper waits for its answer",
-    "sending": "no word of how it ended",
-    "failed": "no reason was given",
-}
 QUIET = (BusyError, BatchPending, Interrupted)  #: no failures: another run is at work, or this one goes on later
 
 
-def patiently(task: Callable[[], Made], minutes: float, sleep: Callable[[float], None] = time.sleep) -> Made:
+def patiently(task: Callable[[], Made], minutes: float, sleep: Sleep = time.sleep) -> Made:
     """
     What `task` gives; where arXiv is late or down, or another run works on the folder, it is tried again for a while.
 
@@ -49,9 +46,13 @@ def patiently(task: Callable[[], Made], minutes: float, sleep: Callable[[float],
         SourceError, BusyError: of the last try.
         DigestError: any other is not waited for.
     """
+    if not minutes:
+        return task()
+    from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_fixed
+
     pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, 60 * minutes / TRIES))
 
-    def tell(state: RetryCallState) -> None:
+    def tell(state: "RetryCallState") -> None:
         error = state.outcome.exception() if state.outcome else None
         log.warning("%s; looking again in %.0f s", error, pause)
 
@@ -77,7 +78,7 @@ class Alarm:
     def go_on(self, sites: Iterable[Config]) -> None:
         """Tell what nobody could be told of before, and of runs that ended without a word."""
         if self.is_on and self.config.deliver:
-            delivery.report_again(self.config, self.clock)
+            failures.report_again(self.config, self.clock)
         for site in sites:
             if said := folder_lock.left_behind(site.output):
                 log.warning("%s; what it left is gone on with", said)
@@ -101,19 +102,31 @@ class Alarm:
     def _tell(self, subject: str, text: str, *, key: str) -> None:
         if self.is_on and self.config.deliver:
             today = self.clock().date()
-            delivery.report_failure(self.config, f"digest {today}: {subject}", text, f"{today} {key}", self.clock)
+            failures.report_failure(self.config, f"digest {today}: {subject}", text, f"{today} {key}", self.clock)
 
 
 def deliver_left(config: Config, clock: Clock, done: Collection[date] = ()) -> list[tuple[date, Postmark]]:
     """Send once more what did not reach a receiver before, but for the editions just `done`: how each try ended."""
-    store, found = Store(config.output), []
+    found: list[tuple[date, Postmark]] = []
     for day in delivery.due(config, clock()):
         if day in done:
             continue
-        with store.locked():
-            if edition := store.load(day):
-                found += [(day, mark) for mark in pipeline.deliver(config, edition, clock)]
+        marks = patiently(partial(_delivered, config, day, clock), config.patience_minutes)
+        found += [(day, mark) for mark in marks]
     return found
+
+
+def _delivered(config: Config, announced: date, clock: Clock) -> tuple[Postmark, ...]:
+    store = Store(config.output)
+    with store.locked():
+        edition = store.load(announced)
+        return delivery.deliver_unless_held(config, edition, clock) if edition else ()
+
+
+def keep_first_night(sites: Iterable[Config], clock: Clock) -> None:
+    """Note the newest listing where no edition is yet: should this night fail, the next one makes it up."""
+    for site in sites:
+        Store(site.output).keep_first_night(schedule.newest(clock(), site.arxiv.holidays))
 
 
 def undelivered(marks: Iterable[tuple[date, Postmark]]) -> DeliveryError | None:
@@ -121,6 +134,6 @@ def undelivered(marks: Iterable[tuple[date, Postmark]]) -> DeliveryError | None:
     failed = [(day, mark) for day, mark in marks if not mark.is_settled]
     if not failed:
         return None
-    named = "; ".join(f"{day} to {mark.receiver}: {mark.error or WHY[mark.state]}" for day, mark in failed[:5])
+    named = "; ".join(f"{day} to {mark.receiver}: {mark.why}" for day, mark in failed[:5])
     more = f"; and {len(failed) - 5} more" if len(failed) > 5 else ""
     return DeliveryError(f"not delivered: {named}{more}", hint="the next run tries again; digest deliver does so now")

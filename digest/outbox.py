@@ -3,22 +3,20 @@
 Knows settings, no marks, and not what a message is about.
 """
 
-from collections.abc import Callable
-from datetime import datetime
 from email.utils import parseaddr
 
+from .config import Config
 from .deliver import Channel, Message, RefusedError, open_channel
 from .errors import ConfigError, DeliveryError, DigestError
+from .hooks import Sleep
+from .interrupts import INTERRUPT
 from .letters import Form, Letterhead
 from .plaintext import one_line
 from .secrecy import Secrets
-from .settings import DeliverSettings, Smtp
+from .settings import DeliverSettings
 
 TRIES = 3  #: of one message in a row, as long as there is hope
 PAUSES = (1.0, 4.0)  #: seconds between them
-
-Sleep = Callable[[float], None]
-Clock = Callable[[], datetime]  #: now, UTC
 
 
 def form_of(one: DeliverSettings) -> Form:
@@ -26,29 +24,29 @@ def form_of(one: DeliverSettings) -> Form:
     return one.form or ("whole" if one.mail else "short")
 
 
-def letterhead(smtp: Smtp | None, site_url: str | None) -> Letterhead:
+def letterhead(config: Config) -> Letterhead:
     """Whom our messages are from."""
-    return Letterhead(smtp.sender if smtp else None, site_url)
+    return Letterhead(config.smtp.sender if config.smtp else None, config.site_url)
 
 
-def opened(one: DeliverSettings, smtp: Smtp | None, secret: Callable[[str], str]) -> Channel:
+def opened(config: Config, one: DeliverSettings) -> Channel:
     """
-    The way to one receiver; `secret` gives what a variable holds.
+    The way to one receiver.
 
     Raises:
         ConfigError: a variable is not set, an address can't be read, apprise is not installed.
     """
     if one.url_env:
-        return open_channel("notify", url=secret(one.url_env), variable=one.url_env)
-    if smtp is None or one.mail is None:
+        return open_channel("notify", url=config.secret(one.url_env), variable=one.url_env)
+    if (smtp := config.smtp) is None or one.mail is None:
         raise ConfigError("no [smtp] in digest.toml", hint="it names the server that takes mail")
-    options = smtp.model_dump(exclude={"password_env"})
-    return open_channel("smtp", receiver=one.mail, password=secret(smtp.password_env) if smtp.user else "", **options)
+    password = config.secret(smtp.password_env) if smtp.user else ""
+    return open_channel("smtp", receiver=one.mail, password=password, **smtp.model_dump(exclude={"password_env"}))
 
 
-def reason(one: DeliverSettings, smtp: Smtp | None, error: DigestError) -> str:
+def reason(config: Config, one: DeliverSettings, error: DigestError) -> str:
     """What went wrong, on one line and without anybody's address: marks lie in the site, which is often public."""
-    people = [one.mail, smtp and smtp.sender, smtp and smtp.user]
+    people = [one.mail, *([config.smtp.sender, config.smtp.user] if config.smtp else ())]
     return Secrets(parseaddr(name)[1] or name for name in people if name).hide(one_line(str(error)))
 
 
@@ -65,7 +63,9 @@ def hand_over(channel: Channel, message: Message, sleep: Sleep) -> None:
         stop=stop_after_attempt(TRIES),
         wait=wait_chain(*map(wait_fixed, PAUSES)),
         retry=retry_if_exception(
-            lambda error: isinstance(error, DeliveryError) and not isinstance(error, RefusedError)
+            lambda error: (
+                isinstance(error, DeliveryError) and not isinstance(error, RefusedError) and not INTERRUPT.signal
+            )
         ),
         sleep=sleep,
         reraise=True,

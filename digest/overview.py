@@ -15,12 +15,14 @@ from . import (
     pipeline,
     postmarks,
     prompts,
+    publishing,
     report,
     schedule,
 )
 from .atomic import guarded
 from .config import Config
 from .errors import DigestError, RecordError
+from .hooks import Clock, Watch, unwatched
 from .models import Edition, Request
 from .money import Price
 from .postmarks import Postmark
@@ -48,8 +50,8 @@ def estimate(
     config: Config,
     order: agenda.Order,
     desk: listings.Desk,
-    clock: listings.Clock,
-    watch: pipeline.Watch = pipeline.unwatched,
+    clock: Clock,
+    watch: Watch = unwatched,
 ) -> Estimate:
     """What `run` would send, without sending or saving anything; arXiv is asked where it must be."""
     day = agenda.day_of(config, order, clock)
@@ -133,10 +135,10 @@ class Status:
     trouble: DigestError | None = None  #: with the cache, that is no damage
 
 
-def status(config: Config, clock: listings.Clock) -> Status:
+def status(config: Config, clock: Clock) -> Status:
     """What is on file, without network; whatever is damaged is told of, not stumbled over."""
     store, prices = Store(config.output), config.price_table
-    found, unreadable = pipeline.heads(store, keep=False)
+    found, unreadable = publishing.heads(store, keep=False)
     known = [heads.priced(one, prices) for one in found]  # today's price for what had none
     damaged: list[DigestError] = [*unreadable]
     try:

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 
 from . import (
     backends,
@@ -18,40 +18,27 @@ from . import (
     history,
     listings,
     money,
-    postmarks,
     prompts,
+    publishing,
     rejudging,
     resources,
-    schedule,
     selection,
     sites,
     summary,
 )
-from .agenda import RECENT, Order, day_of, gaps, nothing_announced
+from .agenda import Order, day_of, gaps, nothing_announced
 from .config import Config
 from .engines import Engine
 from .engines.budgeted import Meter
 from .engines.recorded import RecordedEngine
 from .errors import EngineError, SourceError
+from .hooks import Clock, Watch, unwatched
 from .languages import language_of
-from .listings import Clock
 from .models import Bill, Edition, Entry, Paper
 from .postmarks import Postmark
-from .publishing import Watch as Watch  # noqa: PLC0414
-from .publishing import followed as followed  # noqa: PLC0414
-from .publishing import heads as heads  # noqa: PLC0414
-from .publishing import is_up_to_date
-from .publishing import look_of as look_of  # noqa: PLC0414
-from .publishing import opened as opened  # noqa: PLC0414
-from .publishing import render as render  # noqa: PLC0414
-from .publishing import render_again as render_again  # noqa: PLC0414
-from .publishing import unwatched as unwatched  # noqa: PLC0414
 from .store import Store
 
 log = logging.getLogger(__name__)
-
-HELD_BACK = timedelta(days=2)  #: after its announcement an edition that lacks a few cards is delivered as it is
-FEW = 0.1  #: of its papers
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +98,7 @@ def _run(
     began, store = time.monotonic(), Store(config.output)
     edition, replies = collect(config, order, day, desk, watch)
     store.save(edition)
-    is_due = is_to_be_delivered(config, edition, clock)
+    is_due = delivery.goes_out(config, edition, clock)
     if is_due:
         delivery.promise(config, day, clock)
     _follow_keywords(config, desk, store)
@@ -123,15 +110,15 @@ def _run(
         except EngineError as error:
             failure, edition = error, store.load(day) or edition
     written: tuple[str, ...] = ()
-    if not is_up_to_date(config, store, edition):
-        written, damaged = render(config, [day], watch)
+    if not publishing.is_up_to_date(config, store, edition):
+        written, damaged = publishing.render(config, [day], watch)
         for other in damaged:
             log.warning("%s; it is left out of the archive", other)
     elif config.readme:  # which its owner may have changed since
-        frontpage.refresh(config.readme, config.output, look_of(config), opened(config, store)[0])
+        frontpage.refresh(config.readme, config.output, publishing.look_of(config), publishing.opened(config, store)[0])
     if failure:
         raise failure
-    marks = deliver(config, edition, clock) if is_due else ()
+    marks = delivery.deliver_unless_held(config, edition, clock) if is_due else ()
     seconds = time.monotonic() - began
     return Outcome(day, edition, None, cached.sent, written, seconds, gaps(config, order, day), meter.bills, marks)
 
@@ -260,32 +247,3 @@ def to_describe(config: Config, edition: Edition) -> list[tuple[Paper, Entry]]:
     if config.engine.name == "echo" or all(change is None or change.note for change in changed):
         return []  # without a look at other editions
     return list(history.to_describe(edition, earlier(Store(config.output), edition)))
-
-
-# ------------------------------------------------------------------------------------------ deliver
-
-
-def is_to_be_delivered(config: Config, edition: Edition, clock: Clock) -> bool:
-    """Whether an edition goes out by itself: a real one, and recent; any other one by `digest deliver` alone."""
-    if not config.deliver or edition.source == "sample" or config.engine.name == "echo":
-        return False
-    return edition.announced >= schedule.newest(clock(), config.arxiv.holidays) - RECENT
-
-
-def deliver(config: Config, edition: Edition, clock: Clock) -> tuple[Postmark, ...]:
-    """Send an edition to who has not had it, if it is not held back: the mark of each of today's receivers."""
-    if is_held_back(edition, clock()):
-        log.warning("%s: not delivered yet: a paper waits for its answer; the next run goes on", edition.announced)
-        marks = postmarks.load(Store(config.output), edition.announced)
-    else:
-        marks = delivery.deliver(config, edition, clock)
-    names = {one.name for one in delivery.receivers(config)}
-    return tuple(mark for mark in marks.marks if mark.receiver in names)
-
-
-def is_held_back(edition: Edition, now: datetime) -> bool:
-    """Whether an edition lacks cards that a later run may get: after two days it goes out, unless it lacks many."""
-    if delivery.is_ready(edition):
-        return False
-    is_late = now >= schedule.announced_at(edition.announced) + HELD_BACK
-    return not is_late or edition.count("pending") > FEW * len(edition.entries)

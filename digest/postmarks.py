@@ -4,10 +4,11 @@ Keeps the marks; decides nothing and sends nothing. A mark holds a receiver's na
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 
@@ -26,6 +27,11 @@ MOST_SETTLED = 200  #: settled marks of failed nights that are kept
 #: waiting: meant for the receiver, not begun; sending: begun, and no word of how it ended; nothing: the receiver's
 #: sections have no paper that day.
 State = Literal["waiting", "sending", "sent", "failed", "nothing"]
+WHY: Mapping[State, str] = {
+    "waiting": "held back, since a paper waits for its answer",
+    "sending": "no word of how it ended",
+    "failed": "no reason was given",
+}
 
 
 class Postmark(Record):
@@ -42,6 +48,11 @@ class Postmark(Record):
     def is_settled(self) -> bool:
         """Whether nothing is left to do."""
         return self.state in ("sent", "nothing")
+
+    @property
+    def why(self) -> str:
+        """Why the receiver is not known to have it, in words."""
+        return self.error or WHY.get(self.state, "")
 
 
 class Postmarks(Record):
@@ -90,6 +101,14 @@ class FailureMarks(Record):
         return self.model_copy(update={"marks": tuple(kept)})
 
 
+Marks = TypeVar("Marks", Postmarks, FailureMarks)
+
+
+def path(store: Store, announced: date) -> Path:
+    """Where the marks of an edition are."""
+    return store.output / FOLDER / f"{announced.isoformat()}.json"
+
+
 def load(store: Store, announced: date) -> Postmarks:
     """
     The marks of an edition; none where nothing was ever delivered.
@@ -97,25 +116,24 @@ def load(store: Store, announced: date) -> Postmarks:
     Raises:
         RecordError: the file is damaged, so that nobody knows who had the edition.
     """
-    path = store.output / FOLDER / f"{announced.isoformat()}.json"
-    with guarded(path):
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return Postmarks(announced=announced)
-    try:
-        return Postmarks.model_validate_json(content)
-    except ValueError as error:
-        raise RecordError(
-            f"{path}: no delivery marks",
-            hint="put back a good copy, or delete it: the edition is then delivered again to all",
-        ) from error
+    mend = "put back a good copy, or delete it: the edition is then delivered again to all"
+    return _loaded(path(store, announced), Postmarks(announced=announced), mend)
 
 
 def save(store: Store, marks: Postmarks) -> None:
     """Save the marks of an edition."""
-    text = marks.model_dump_json(by_alias=True, indent=1)
-    replace(store.output / FOLDER / f"{marks.announced.isoformat()}.json", text.encode() + b"\n")
+    _save(path(store, marks.announced), marks)
+
+
+def dates(store: Store) -> tuple[date, ...]:
+    """The dates of the editions that have marks, newest first."""
+    found = []
+    for path in (store.output / FOLDER).glob("*.json"):
+        try:
+            found.append(date.fromisoformat(path.stem))
+        except ValueError:
+            continue
+    return tuple(sorted(found, reverse=True))
 
 
 @contextmanager
@@ -142,30 +160,25 @@ def load_failures(store: Store) -> FailureMarks:
     Raises:
         RecordError: the file is damaged.
     """
-    path = store.output / FOLDER / FAILURES
-    with guarded(path):
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return FailureMarks()
-    try:
-        return FailureMarks.model_validate_json(content)
-    except ValueError as error:
-        raise RecordError(f"{path}: no delivery marks", hint="delete it: no edition hangs on it") from error
+    return _loaded(store.output / FOLDER / FAILURES, FailureMarks(), "delete it: no edition hangs on it")
 
 
 def save_failures(store: Store, marks: FailureMarks) -> None:
     """Save the marks of messages about failed nights."""
-    text = marks.model_dump_json(by_alias=True, indent=1)
-    replace(store.output / FOLDER / FAILURES, text.encode() + b"\n")
+    _save(store.output / FOLDER / FAILURES, marks)
 
 
-def dates(store: Store) -> tuple[date, ...]:
-    """The dates of the editions that have marks, newest first."""
-    found = []
-    for path in (store.output / FOLDER).glob("*.json"):
+def _loaded(place: Path, none: Marks, mend: str) -> Marks:
+    with guarded(place):
         try:
-            found.append(date.fromisoformat(path.stem))
-        except ValueError:
-            continue
-    return tuple(sorted(found, reverse=True))
+            content = place.read_bytes()
+        except FileNotFoundError:
+            return none
+    try:
+        return type(none).model_validate_json(content)
+    except ValueError as error:
+        raise RecordError(f"{place}: no delivery marks", hint=mend) from error
+
+
+def _save(place: Path, marks: Postmarks | FailureMarks) -> None:
+    replace(place, marks.model_dump_json(by_alias=True, indent=1).encode() + b"\n")

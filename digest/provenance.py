@@ -35,6 +35,11 @@ def is_clone(folder: Path) -> bool:
     return isinstance(project, dict) and project.get("name") == PACKAGE and (folder / CONSTRAINTS).is_file()
 
 
+def repository(folder: Path) -> Path:
+    """The nearest folder above that holds a git repository; `folder` itself where none does."""
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+
+
 def requirement(extra: str = "") -> str:
     """
     What pip is to be told: the commit of a git repository where that is known, else the index and our version.

@@ -15,11 +15,11 @@ from . import cache_rows, leftovers, money, schedule, sites, verify_cache
 from .config import Config
 from .engines import shelf
 from .engines.claims import Claims
+from .engines.jobs import Jobs
 from .errors import BusyError, RecordError
+from .hooks import Clock, Watch
 from .leftovers import Leftover
-from .listings import Clock
 from .models import Bill
-from .pipeline import Watch
 from .store import Store
 
 
@@ -99,7 +99,7 @@ def _leftovers(config: Config, clock: Clock, wall: float, older_than: int | None
 
 def _done_batches(folder: Path) -> Iterator[Leftover]:
     """Yield the batches on record all of whose replies are kept: a run was stopped before it took them off."""
-    known = [(path, job) for path, job in verify_cache.jobs(folder) if job is not None]
+    known = [(path, job) for path, job in Jobs(folder / "batches").all() if job is not None]
     if not known or not (folder / "cache.db").is_file():
         return
     kept = verify_cache.keys(folder)
@@ -142,7 +142,7 @@ def _needed(config: Config, watch: Watch) -> set[str]:
             watch("editions", done, len(days))
             if edition := store.load(day):
                 found |= {one.key for one in money.origins(edition)}
-    for path, job in verify_cache.jobs(config.cache):
+    for path, job in Jobs(config.cache / "batches").all():
         if job is None:
             raise RecordError(f"{path}: a damaged record of a batch", hint="digest verify says what to do")
         found.update(job.keys)

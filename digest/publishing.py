@@ -4,14 +4,16 @@ Reads records and writes pages; makes no edition and asks nobody.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from pathlib import Path
 
 from . import frontpage, resources
 from .config import Config
 from .errors import ConfigError, RecordError
-from .heads import Head
-from .models import Edition, KeywordTables, Page
+from .heads import Head, HeadSection
+from .hooks import Watch, unwatched
+from .models import Edition, KeywordTables, Page, Section
 from .render import (
     DAY_PAGES,
     KEYWORD_PAGES,
@@ -27,12 +29,6 @@ from .render.layout import section_path
 from .store import Store
 
 log = logging.getLogger(__name__)
-
-Watch = Callable[[str, int, int], None]  #: stage, done, of how many (0: not known)
-
-
-def unwatched(stage: str, done: int, total: int) -> None:
-    """Watch nothing."""
 
 
 def render(
@@ -131,12 +127,28 @@ def render_again(
 
 def is_up_to_date(config: Config, store: Store, edition: Edition) -> bool:
     """Whether the pages of an edition, and those about all, are as new as everything they are made from."""
-    followed = (not config.categories and store.tables()) or any(one.kind == "keyword" for one in edition.sections)
-    keywords = KEYWORD_PAGES if followed else ()
-    own = [page.format(day=edition.announced) for page in DAY_PAGES]
-    paths = (section_path(one.kind, one.title) for one in edition.sections)
-    sections = [page.format(path=path) for path in paths for page in SECTION_PAGES]
-    looks = [*resources.program(config.home), *(path for path in [config.file] if path)]
-    return store.fresh(own, [store.path(edition.announced), *looks]) and store.fresh(
-        (*WHOLE_PAGES, *sections, *keywords), [*map(store.path, store.dates()), *store.tables(), *looks]
+    looks = shaped_by(config)
+    has_tables = not config.categories and bool(store.tables())
+    return store.fresh(day_pages(edition.announced), [store.path(edition.announced), *looks]) and store.fresh(
+        whole_pages(edition.sections, has_tables=has_tables),
+        [*map(store.path, store.dates()), *store.tables(), *looks],
     )
+
+
+def day_pages(day: date) -> list[str]:
+    """The pages of an edition that every format has."""
+    return [page.format(day=day) for page in DAY_PAGES]
+
+
+def whole_pages(sections: Iterable[Section | HeadSection], *, has_tables: bool) -> Iterator[str]:
+    """Yield the pages about all editions that every format has, where there are these sections."""
+    kinds = {section_path(one.kind, one.title): one.kind for one in sections if one.title}
+    yield from WHOLE_PAGES
+    yield from (page.format(path=path) for path in kinds for page in SECTION_PAGES)
+    if has_tables or "keyword" in kinds.values():
+        yield from KEYWORD_PAGES
+
+
+def shaped_by(config: Config) -> list[Path]:
+    """The files beside the editions that decide what pages look like."""
+    return [*resources.program(config.home), *filter(None, [config.file])]

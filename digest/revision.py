@@ -10,10 +10,11 @@ from datetime import date
 from itertools import count
 from typing import Any, Literal
 
-from . import backends, listings, money, pipeline, prompts, standings, summary
+from . import backends, money, pipeline, prompts, publishing, standings, summary
 from .config import Config
 from .errors import EX_TEMPFAIL, EX_USAGE, ConfigError, DigestError, EngineError
 from .history import joined_replies
+from .hooks import Clock, Watch, unwatched
 from .models import Entry, Origin, Request
 from .standings import Place
 from .store import Store
@@ -107,11 +108,11 @@ class _Work:
 def regenerate(
     config: Config,
     arxiv_ids: Sequence[str] | None,
-    clock: listings.Clock,
+    clock: Clock,
     *,
     announced: date | None = None,
     hint: str | None = None,
-    watch: pipeline.Watch = pipeline.unwatched,
+    watch: Watch = unwatched,
 ) -> Revisions:
     """
     Ask again for papers, past what was answered before; the cards they had are kept in the record.
@@ -150,7 +151,7 @@ def regenerate(
 def plan(
     config: Config,
     arxiv_ids: Sequence[str] | None,
-    clock: listings.Clock,
+    clock: Clock,
     *,
     announced: date | None = None,
     hint: str | None = None,
@@ -203,7 +204,7 @@ def _questions(config: Config, tasks: Iterable[Task], hint: str | None) -> Itera
         yield task, next(request for request in asked if request.key not in known)
 
 
-def _ask(config: Config, work: _Work, clock: listings.Clock, hint: str | None, watch: pipeline.Watch) -> None:
+def _ask(config: Config, work: _Work, clock: Clock, hint: str | None, watch: Watch) -> None:
     """Put every question and note the answers as they come."""
     prompt, model = pipeline.read_prompt(config), backends.model_of(config)
     if not work.tasks:
@@ -360,7 +361,7 @@ def _written(config: Config, store: Store, changed: Iterable[tuple[date, Entry]]
             store.save(money.billed(edition.with_entries(entries), config.price_table))
     if not by_day:
         return ()
-    written, damaged = pipeline.render(config, by_day)
+    written, damaged = publishing.render(config, by_day)
     for other in damaged:
         log.warning("%s; it is left out of the archive", other)
     return written

@@ -13,9 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import ENGINE, LANGUAGE, SHARED, configured, exclusive, now, options, progress, show, watched
+from .console import (
+    CATEGORY,
+    ENGINE,
+    KEYWORD,
+    LANGUAGE,
+    SHARED,
+    configured,
+    exclusive,
+    now,
+    options,
+    progress,
+    show,
+    watched,
+)
 from .errors import BatchPending, DigestError, Interrupted, RecordError, SourceError
-from .parameters import Day, Phrases
+from .parameters import Day
 
 if TYPE_CHECKING:
     from .agenda import Order
@@ -46,10 +59,7 @@ OUTAGE = 2  #: dates in a row for which arXiv fails: the others would fare no be
     envvar="DIGEST_PATIENCE",
     help="Minutes to wait for an announcement that is late, or for another run to end.  [default: 0]",
 )
-@click.option("--category", "categories", multiple=True, envvar="DIGEST_CATEGORIES", help="cs.CV, or cs.* for all.")
-@click.option(
-    "--keyword", "keywords", multiple=True, type=Phrases(), envvar="DIGEST_KEYWORDS", help="A section of its own."
-)
+@options(CATEGORY, KEYWORD)
 @click.option(
     "--papers",
     type=click.Path(path_type=Path),
@@ -77,6 +87,8 @@ def run(**given: Any) -> None:
     alarm = nightly.Alarm(config, now, is_on=not watched())
     with alarm.on_failure():
         alarm.go_on(sites.each(config))
+        if given["catch_up"]:
+            nightly.keep_first_night(sites.each(config), now)
         missing = run_and_deliver(config, jobs, Desks(open_desk), given)
     if given["strict"] and missing:
         click.get_current_context().exit(EX_CARDS_MISSING)

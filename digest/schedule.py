@@ -19,6 +19,7 @@ HOLIDAYS = frozenset(
     )
 )
 
+RECENT = timedelta(days=14)  #: for so long an edition is gone back to: for cards that it lacks, and to be delivered
 _DAY = timedelta(days=1)
 _MONDAY, _SATURDAY = 0, 5
 _FREEZE = time(14)  # US Eastern, as all times of the schedule

@@ -46,8 +46,10 @@ class Secrets:
 def _parts(value: str) -> Iterator[str]:
     yield value
     if "://" in value:
-        pieces = _PIECE.split(value.partition("://")[2])
-        yield from (piece for piece in pieces if "." not in piece)  # a host is no secret, and says where the trouble is
+        address = value.partition("://")[2]
+        host = _PIECE.split(re.split("[/?#]", address)[0].rpartition("@")[2])[0]
+        pieces = _PIECE.split(address)
+        yield from (piece for piece in pieces if piece != host or "." not in host)  # it says where the trouble is
         yield from (unquote(piece) for piece in pieces if "%" in piece)
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from hmac import compare_digest
 from pathlib import Path
 from typing import get_args
@@ -22,11 +22,12 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from . import resources, serve_files, serve_gate, serve_pages, serve_watch
+from . import serve_files, serve_gate, serve_watch
 from .config import Config
-from .errors import ConfigError, TemplateError
+from .errors import ConfigError
+from .hooks import Clock
 from .interrupts import INTERRUPT
-from .listings import Clock
+from .serve_replies import FOREIGN, Replies, Reply
 from .serve_work import Act, News, Workshop
 
 log = logging.getLogger(__name__)
@@ -38,12 +39,6 @@ MOST = 100  #: open pages that are told of changes
 PATIENCE = 10.0  #: seconds for the body of an order
 FAREWELL = 3.0  #: seconds for an order that asks nobody any more to write its pages
 
-OURS = "frame-ancestors 'none'"  #: beside the policy that a page brings
-#: What brings none: a script in it could read a page of this origin, and order in its name.
-FOREIGN = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
 HEADERS = {
     "Cache-Control": "no-cache",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -64,18 +59,6 @@ class Door:
     takes_orders: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What is sent for a path."""
-
-    body: bytes
-    type: str
-    version: str  #: its ETag
-    modified: datetime  #: UTC
-    policy: str
-    status: int = 200
-
-
 @dataclass(eq=False, slots=True)
 class Listener:
     """An open page that is told of changes."""
@@ -92,15 +75,12 @@ class Server:
     """A site on one address, until it is told to stop."""
 
     def __init__(self, config: Config, door: Door, clock: Clock) -> None:
-        self._config, self._door = config, door
-        self._folders = resources.folders("templates", config.home)
+        self._root, self._door = config.output, door
         #: Proves that an order comes from a page of ours; empty: no orders are taken.
         self.token = secrets.token_urlsafe(32) if door.takes_orders and serve_gate.is_loopback(door.host) else ""
-        self._seed = secrets.token_bytes(16)  # pages of an earlier process come again when they hear of this one
-        self._began = datetime.now(UTC).replace(microsecond=0)
+        self._replies = Replies(config, self.token)
         self._workshop = Workshop(config, clock, self._heard)
         self._listeners: set[Listener] = set()
-        self._bare: set[Path] = set()  # pages of which was said that nothing can be put into them
         self._look = asyncio.Event()
         self._hurry = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -204,7 +184,7 @@ class Server:
 
     async def _file(self, request: web.Request, path: str) -> web.StreamResponse:
         parts = serve_gate.path_parts(path)
-        reply = await asyncio.to_thread(self._reply, parts or ())
+        reply = await asyncio.to_thread(self._replies.to, parts or ())
         if reply.status == 404 and parts and await asyncio.to_thread(serve_files.is_folder, self._root, parts):
             return _said(308, "It is a folder.", {"Location": f"/{'/'.join(map(quote, parts))}/"})
         tagged = {"ETag": f'"{reply.version}"', "Last-Modified": _http_time(reply.modified)}
@@ -239,44 +219,6 @@ class Server:
         said = request.headers.get("X-Digest-Token", "").encode(errors="surrogateescape")
         is_ours = compare_digest(said, self.token.encode())
         return None if is_ours else "no token, or that of an earlier process; load the page again"
-
-    # -------------------------------------------------------------------------------------- pages
-
-    @property
-    def _root(self) -> Path:
-        return self._config.output
-
-    def _reply(self, parts: tuple[str, ...]) -> Reply:
-        """What is sent for the names in a path, the page that says there is nothing included."""
-        path = serve_files.find(self._root, parts, [self._config.cache]) if parts else None
-        found = serve_files.read(path) if path else None
-        if found is None:
-            content = serve_pages.missing(self._folders, self._config.language)
-            return self._page(serve_files.Found(self._root, serve_gate.TYPES["html"], content, self._began), (), 404)
-        if found.type == serve_gate.TYPES["html"]:
-            return self._page(found, parts)
-        return Reply(found.content, found.type, serve_files.tag(found.content), found.modified, FOREIGN)
-
-    def _page(self, found: serve_files.Found, parts: tuple[str, ...], status: int = 200) -> Reply:
-        """A page with what makes it renew itself and, on a day's page, its cards; as it is, where that can't be."""
-        content, edition = found.content, serve_gate.edition_of(parts)
-        try:
-            added = serve_pages.extras(self._folders, serve_pages.language_of(content))
-        except TemplateError as error:
-            log.error("%s", error)  # noqa: TRY400 - the message has its place
-            added = None
-        version = serve_files.tag(
-            content, self._seed, (added.style + added.script + added.markup).encode() if added else b""
-        )
-        facts = {"version": version}
-        if edition and self.token:
-            facts |= {"token": self.token, "site": edition[0], "day": edition[1].isoformat()}
-        body = serve_pages.with_extras(content, added, facts) if added else None
-        if body is None and found.path not in self._bare:
-            self._bare.add(found.path)
-            log.warning("%s: no policy that could be widened; shown as it is, and does not renew itself", found.path)
-        policy = OURS if body or serve_pages.has_policy(content) else FOREIGN
-        return Reply(body or content, found.type, version, max(found.modified, self._began), policy, status)
 
     # -------------------------------------------------------------------------------------- open pages
 
@@ -344,7 +286,7 @@ class Server:
         for listener in self._listeners:
             shown.setdefault(listener.parts, []).append(listener)
         for parts, listeners in shown.items():
-            version = (await asyncio.to_thread(self._reply, parts)).version
+            version = (await asyncio.to_thread(self._replies.to, parts)).version
             for listener in listeners:
                 if listener.version != version:
                     listener.version = version

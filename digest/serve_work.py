@@ -12,7 +12,7 @@ from typing import Literal
 from . import revision, sites
 from .config import Config
 from .errors import BusyError, ConfigError, DigestError
-from .listings import Clock
+from .hooks import Clock
 from .revision import Revisions
 from .serve_gate import Wish
 

@@ -34,6 +34,7 @@ STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 _ID = re.compile(rb'"arxiv_id": ?"([^"\\]+)"')
+FIRST_NIGHT = "editions/.first-night"  #: below the output folder
 _DATED = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
@@ -61,6 +62,17 @@ class Store:
         with guarded(self.output):
             names = [path.stem for path in self.output.glob("editions/*.json")]
         return tuple(sorted(filter(None, map(_date, names)), reverse=True))
+
+    def first_night(self) -> date | None:
+        """The listing that a nightly job was first asked for, if that was noted and can be read."""
+        path = self.output / FIRST_NIGHT
+        with guarded(path):
+            return _date(path.read_text(encoding="utf-8", errors="replace").strip()) if path.is_file() else None
+
+    def keep_first_night(self, announced: date) -> None:
+        """Note from which listing on a nightly job is to make all: before there is an edition, nothing else says it."""
+        if not self.dates() and self.first_night() is None:
+            replace(self.output / FIRST_NIGHT, f"{announced}\n".encode())
 
     def load(self, announced: date) -> Edition | None:
         """

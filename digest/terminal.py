@@ -16,8 +16,9 @@ from .plaintext import counted
 from .tex import plain
 
 if TYPE_CHECKING:
+    from .hooks import Watch
     from .overview import Estimate
-    from .pipeline import Outcome, Watch
+    from .pipeline import Outcome
 
 LABELS = {"tldr": "TL;DR", "motivation": "动机", "method": "方法", "result": "结果", "conclusion": "结论"}
 MARKS = {"shown": " ", "flagged": "⚠", "pending": "…"}

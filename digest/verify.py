@@ -10,28 +10,15 @@ from datetime import date
 from itertools import takewhile
 from pathlib import Path
 
-from . import agenda, findings, frontpage, leftovers, money, pipeline, postmarks, schedule, verify_cache
+from . import agenda, delivery, findings, frontpage, leftovers, money, postmarks, publishing, schedule, verify_cache
 from .config import Config
 from .errors import ConfigError, DigestError, RecordError, TemplateError
 from .findings import Finding
 from .folder_lock import left_behind
 from .heads import Head, head_of
-from .listings import Clock
+from .hooks import Clock, Watch
 from .models import Page
-from .pipeline import Watch
-from .render import (
-    DAY_PAGES,
-    KEYWORD_PAGES,
-    SECTION_PAGES,
-    SECTIONS,
-    WHOLE_PAGES,
-    Format,
-    Volumes,
-    left_over,
-    open_formats,
-)
-from .render.layout import section_path
-from .resources import program
+from .render import DAY_PAGES, SECTIONS, Format, Volumes, left_over, open_formats
 from .store import Store
 
 
@@ -96,19 +83,19 @@ class _Site:
         self.config, self.report, self.watch, self.quick = config, report, watch, quick
         self.store = Store(config.output)
         self.named: set[str] = set()  #: keys of the replies that its editions name
-        front = (config.together or config.languages)[0]
-        self.render = "digest render" + (f" --language {config.language}" if config.language != front else "")
+        is_first = config.language == config.all_languages[0]
+        self.render = "digest render" if is_first else f"digest render --language {config.language}"
         self.made: set[str] = set()
         self.heads: list[Head] = []
-        self.kept = {head.announced: head for head in pipeline.heads(self.store, keep=False)[0]}
+        self.kept = {head.announced: head for head in publishing.heads(self.store, keep=False)[0]}
         self.looks = 0.0  #: when the newest of what shapes pages was changed
 
     def look(self, clock: Clock, wall: float) -> Iterator[Finding]:
         """Yield what is wrong with the site."""
         days = self.store.dates()
         yield from self.names()
-        self.looks = max(_changed(path) for path in [*program(self.config.home), *filter(None, [self.config.file])])
-        formats = () if self.quick else open_formats(pipeline.look_of(self.config))
+        self.looks = max(map(_changed, publishing.shaped_by(self.config)))
+        formats = () if self.quick else open_formats(publishing.look_of(self.config))
         try:
             for done, day in enumerate(days):
                 self.watch("verify", done, len(days))
@@ -137,7 +124,7 @@ class _Site:
         try:
             edition = self.store.load(day)
         except RecordError as error:
-            self.made |= {page.format(day=day) for page in DAY_PAGES}  # which stay until the record is back
+            self.made |= {*publishing.day_pages(day)}  # which stay until the record is back
             yield _damaged(path, error)
             return
         if edition is None:
@@ -149,8 +136,7 @@ class _Site:
         yield from findings.in_edition(edition, str(path), self.config.language)
         yield from self.kept_head(head)
         if self.quick:
-            expected = [page.format(day=day) for page in DAY_PAGES]
-            yield from self.present(expected, _changed(path), f"{self.render} {day}")
+            yield from self.present(publishing.day_pages(day), _changed(path), f"{self.render} {day}")
         else:
             pages = (page for one in formats for page in one.day(edition))
             yield from self.pages(pages, f"{self.render} {day}", _changed(path))
@@ -165,7 +151,7 @@ class _Site:
         """Yield what is wrong with the pages about all editions, and with the record behind some of them."""
         path = self.config.output / "editions" / "keywords.json"
         try:
-            tables = pipeline.followed(self.config, self.store)
+            tables = publishing.followed(self.config, self.store)
             self.store.load_tables()
         except RecordError as error:
             yield _damaged(path, error)
@@ -175,7 +161,8 @@ class _Site:
             return
         newest = max(_changed(self.store.path(head.announced)) for head in self.heads)
         if self.quick:
-            yield from self.present(self.expected(bool(tables)), newest, self.render)
+            sections = (one for head in self.heads for one in head.sections)
+            yield from self.present(publishing.whole_pages(sections, has_tables=bool(tables)), newest, self.render)
         else:
             try:
                 yield from self.pages((page for one in formats for page in one.whole(volumes)), self.render, newest)
@@ -184,23 +171,15 @@ class _Site:
         if self.config.readme and not self.quick:
             yield from self.readme(volumes)
 
-    def expected(self, tables: bool) -> Iterator[str]:
-        """Yield the pages about all editions that every format has."""
-        yield from WHOLE_PAGES
-        sections = {section_path(one.kind, one.title): one for head in self.heads for one in head.sections if one.title}
-        yield from (page.format(path=path) for path in sections for page in SECTION_PAGES)
-        if tables or any(one.kind == "keyword" for one in sections.values()):
-            yield from KEYWORD_PAGES
-
     def readme(self, volumes: Volumes) -> Iterator[Finding]:
         """Yield what is wrong with the blocks in the user's README."""
         path = self.config.readme
         assert path is not None
         try:
-            if not frontpage.is_current(path, self.config.output, pipeline.look_of(self.config), volumes):
+            if not frontpage.is_current(path, self.config.output, publishing.look_of(self.config), volumes):
                 yield Finding("fault", str(path), "its blocks are not what the editions give", self.render)
         except ConfigError as error:
-            yield Finding("fault", str(path), str(error).removeprefix(f"{path}: "), error.hint)
+            yield _damaged(path, error)
 
     def pages(self, pages: Iterable[Page], mend: str, edition: float) -> Iterator[Finding]:
         """Yield the pages that are not there, or not as they would be written now."""
@@ -262,18 +241,15 @@ class _Site:
             postmarks.load_failures(self.store)
         except RecordError as error:
             yield _damaged(self.config.output / postmarks.FOLDER / postmarks.FAILURES, error)
-        first = (self.config.together or self.config.languages)[0]
-        languages = {one.name: one.language or first for one in self.config.deliver}
+        mine, known = ({one.name for one in some} for some in (delivery.receivers(self.config), self.config.deliver))
         for day in postmarks.dates(self.store):
-            path = self.config.output / postmarks.FOLDER / f"{day}.json"
+            path = postmarks.path(self.store, day)
             try:
                 marks = postmarks.load(self.store, day)
             except RecordError as error:
                 yield _damaged(path, error)
                 continue
-            yield from findings.in_marks(
-                marks, day, str(path), day in days, lambda name: languages[name] == self.config.language, languages
-            )
+            yield from findings.in_marks(marks, day, str(path), day in days, mine, known)
 
 
 def _needless(one: leftovers.Leftover) -> Finding:

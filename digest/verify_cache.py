@@ -3,23 +3,23 @@
 Looks and tells; reads no reply for what it says, and changes nothing.
 """
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from . import cache_check, cache_rows
 from .engines.claims import Claims
-from .engines.jobs import Job
+from .engines.jobs import Jobs
 from .engines.shelf import trouble
 from .errors import RecordError
 from .findings import Finding
+from .hooks import Watch
 from .plaintext import counted
 
 PAID_AGAIN = "nothing, unless a paper is asked again: then it is paid again"
 
 
-def look(folder: Path, named: Collection[str], watch: cache_rows.Watch, *, quick: bool = False) -> Iterator[Finding]:
+def look(folder: Path, named: Collection[str], watch: Watch, *, quick: bool = False) -> Iterator[Finding]:
     """
     Yield what is wrong with the cache, or worth a word.
 
@@ -61,7 +61,7 @@ def keys(folder: Path) -> set[str]:
             raise trouble(folder, error) from error
 
 
-def _soundness(folder: Path, watch: cache_rows.Watch) -> Iterator[Finding]:
+def _soundness(folder: Path, watch: Watch) -> Iterator[Finding]:
     found, place, mend = cache_check.verify(folder, watch), str(folder / "cache.db"), "digest cache verify --repair"
     facts = [f"the file: {one}" for one in found.integrity]
     facts += [f"setting: {one}" for one in found.settings]
@@ -78,20 +78,9 @@ def _under_way(folder: Path) -> Iterator[Finding]:
     with Claims(folder) as claims:
         if not claims.alone():
             yield Finding("note", str(folder), "another run is asking for replies now", "let it end, then look again")
-    for path, job in jobs(folder):
+    for path, job in Jobs(folder / "batches").all():
         if job is None:
             yield Finding("fault", str(path), "a damaged record of a batch", f"rm {path}: the service lists it, too")
         else:
             fact = f"a batch of {counted(len(job.keys), 'request')} under way since {job.created[:16]}"
             yield Finding("note", str(path), fact, "digest run --engine batch fetches it")
-
-
-def jobs(folder: Path) -> Iterator[tuple[Path, Job | None]]:
-    """Yield the batches on record beside the cache, at whatever service; None for one that can't be read."""
-    for path in sorted((folder / "batches").glob("*.json")):
-        try:
-            record = json.loads(path.read_bytes())
-            job = Job(**record | {"keys": tuple(map(str, record["keys"]))})
-            yield path, job if job.name == path.stem else None
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
-            yield path, None

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import ONE_LANGUAGE, SHARED, configured, in_one_language, now, options, progress, show
+from .console import ONE_LANGUAGE, SHARED, configured, each_site, now, options, progress, show
 from .errors import ConfigError, RecordError
 from .plaintext import counted
 
 if TYPE_CHECKING:
-    from .config import Config
     from .findings import Finding
     from .leftovers import Leftover
     from .prune import Unused
@@ -32,7 +31,7 @@ def verify(quick: bool, **given: Any) -> None:
     from . import verify as all_kept
 
     with progress(given) as watch:
-        found = all_kept.verify(sites_of(given), now, time.time(), watch, quick=quick)
+        found = all_kept.verify(each_site(given), now, time.time(), watch, quick=quick)
     record = {
         "sound": not found.faults,
         "editions": found.editions,
@@ -42,13 +41,6 @@ def verify(quick: bool, **given: Any) -> None:
     show(given, record, report_text(found))
     if found.faults:
         raise RecordError(f"{counted(found.faults, 'fault')}: not all that is kept agrees")
-
-
-def sites_of(given: dict[str, Any]) -> "list[Config]":
-    """The configuration of the language asked for, or of each that has editions."""
-    from . import sites
-
-    return [in_one_language(given)] if given["language"] else sites.made(configured(given))
 
 
 def report_text(found: "Report") -> str:

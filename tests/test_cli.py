@@ -712,6 +712,21 @@ def test_a_nightly_job_without_editions_begins_with_the_newest(weekly: Run, home
     assert on_file(home) == [20]
 
 
+def test_a_first_night_that_failed_is_made_up(
+    weekly: Run, arxiv: Arxiv, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before there is any edition, what the first night was about is on file all the same."""
+    monkeypatch.setattr("digest.polite.time.sleep", lambda _: None)
+    monkeypatch.setenv("DIGEST_NOW", "2026-03-19T12:00:00Z")
+    arxiv.down = {"search", "feed"}
+    assert weekly("run", "--catch-up").exit_code == 75
+    arxiv.down = set()
+    monkeypatch.setenv("DIGEST_NOW", "2026-03-21T12:00:00Z")
+
+    assert weekly("run", "--catch-up").exit_code == 0
+    assert on_file(home) == [19, 20]
+
+
 def test_a_nightly_job_goes_back_to_a_day_that_lacks_cards(weekly: Run, service: Service, home: Path) -> None:
     """A card that the service failed to write is asked for again the night after."""
     weekly("run", "--date", "2026-03-19")

@@ -16,10 +16,11 @@ from fakes import edition, entry
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest import delivery, postmarks
+from digest import delivery, failures, postmarks, rehearsal, schedule
 from digest.config import Config
 from digest.deliver import CHANNELS, Message, RefusedError
-from digest.errors import DeliveryError, RecordError, StorageError
+from digest.errors import DeliveryError, Interrupted, RecordError, StorageError
+from digest.interrupts import INTERRUPT
 from digest.models import Edition, Entry
 from digest.postmarks import Postmark, Postmarks
 from digest.store import Store
@@ -79,7 +80,7 @@ def test_nobody_is_due_who_has_it_or_was_not_meant(had: dict[str, Any], names: l
 
     for name in names:
         has_it = had.get(name) in {"sent", "nothing"}
-        was_meant = name in had if had else age <= delivery.RECENT
+        was_meant = name in had if had else age <= schedule.RECENT.days
         assert (name in due) == (was_meant and not has_it)
     assert set(due) <= set(names)
 
@@ -353,7 +354,7 @@ def test_a_trial_goes_to_everybody_and_leaves_no_mark(post: Post, tmp_path: Path
     """In the words of each; what went wrong is by name."""
     post.refused["bad@example.org"] = "550 who?"
     config = settings(tmp_path, receiver("me"), receiver("bad"), receiver("ja", language="ja"), port=post.port)
-    found = delivery.tried(config, clock, sleep=no_sleep)
+    found = rehearsal.tried(config, clock, sleep=no_sleep)
 
     assert [name for name, error in found.items() if error is None] == ["me", "ja"]
     assert "550 who?" in str(found["bad"])
@@ -365,7 +366,7 @@ def test_a_trial_goes_to_everybody_and_leaves_no_mark(post: Post, tmp_path: Path
 
 
 def tell(config: Config, key: str = "2026-03-17 SourceError") -> dict[tuple[str, str], str]:
-    marks = delivery.report_failure(config, f"night {key} failed", "arXiv is down.\n", key, clock, no_sleep)
+    marks = failures.report_failure(config, f"night {key} failed", "arXiv is down.\n", key, clock, no_sleep)
     return {(each.key, each.receiver): each.state for each in marks.marks}
 
 
@@ -396,8 +397,8 @@ def test_a_report_that_did_not_arrive_is_sent_again(pigeons: list[tuple[str, Mes
     assert set(tell(settings(tmp_path)).values()) == {"failed"}
 
     Pigeon.before = None
-    delivery.report_again(settings(tmp_path), clock, no_sleep)
-    delivery.report_again(settings(tmp_path), clock, no_sleep)
+    failures.report_again(settings(tmp_path), clock, no_sleep)
+    failures.report_again(settings(tmp_path), clock, no_sleep)
     assert [(message.subject, message.text) for _, message in pigeons] == [
         ("night 2026-03-17 SourceError failed", "arXiv is down.\n")
     ]
@@ -435,3 +436,23 @@ def test_the_marks_of_failures_are_no_date(pigeons: list[tuple[str, Message]], t
     tell(settings(tmp_path))
 
     assert postmarks.dates(Store(tmp_path)) == ()
+
+
+def test_a_signal_does_not_come_between_a_message_and_its_mark(
+    tmp_path: Path, pigeons: list[tuple[str, Message]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM while a message is handed over: it is marked as sent, the others wait, the exit code is the signal's."""
+    monkeypatch.setattr(INTERRUPT, "signal", None)
+
+    def stop(address: str, message: Message) -> None:
+        assert INTERRUPT.is_noted(signal.SIGTERM)
+
+    Pigeon.before = stop
+    config = settings(tmp_path, receiver("me"), receiver("group"))
+    Store(config.output).save(one())
+
+    with pytest.raises(Interrupted) as caught:
+        delivery.deliver(config, one(), clock, sleep=no_sleep)
+
+    assert caught.value.exit_code == 143
+    assert [mark.state for mark in postmarks.load(Store(config.output), DAY).marks] == ["sent", "waiting"]

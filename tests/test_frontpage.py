@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fakes import NOON, edition, entry
 
-from digest import frontpage, pipeline
+from digest import frontpage, pipeline, publishing
 from digest.agenda import Order
 from digest.config import Config, load
 from digest.errors import ConfigError
@@ -46,7 +46,7 @@ def test_a_render_fills_the_readme_beside_the_configuration(home: Path) -> None:
     (home / "README.md").symlink_to("real.md")
     (home / "real.md").chmod(0o600)
 
-    pipeline.render(config(home))
+    publishing.render(config(home))
     filled = (home / "real.md").read_text()
 
     assert filled.startswith(
@@ -56,7 +56,7 @@ def test_a_render_fills_the_readme_beside_the_configuration(home: Path) -> None:
     assert (home / "README.md").is_symlink()
     assert stat.S_IMODE((home / "real.md").stat().st_mode) == 0o600
     before = (home / "real.md").stat().st_mtime_ns
-    pipeline.render(config(home))
+    publishing.render(config(home))
     assert (home / "real.md").stat().st_mtime_ns == before
 
 
@@ -68,7 +68,7 @@ def test_a_readme_without_a_place_stops_a_render_before_it_writes(home: Path, te
         (home / "README.md").write_text(text)
 
     with pytest.raises(ConfigError, match=r"README\.md"):
-        pipeline.render(config(home))
+        publishing.render(config(home))
 
     assert text is None or (home / "README.md").read_text() == text
     assert not (home / "my site" / "keywords.md").exists()
@@ -78,7 +78,7 @@ def test_a_readme_too_long_for_github_has_links_to_the_tables(home: Path) -> Non
     """What is the user's own counts too."""
     (home / "README.md").write_text(f"{'x' * 511_800}\n{BLOCK}")
 
-    pipeline.render(config(home))
+    publishing.render(config(home))
 
     assert "- [Foo](my%20site/keywords.md#foo): 1 paper in keywords.md\n" in (home / "README.md").read_text()
 
@@ -108,7 +108,7 @@ def test_files_of_an_earlier_larger_run_go(home: Path) -> None:
     for name in ("keywords-2.md", "keywords-3.md", "keywords-5.md", "keywords-x.md", "keywords-02.md"):
         (site / name).write_text("mine?")
 
-    pipeline.render(config(home))
+    publishing.render(config(home))
 
     assert {path.name for path in site.glob("*.md")} == {
         "keywords.md",
@@ -124,7 +124,7 @@ def test_a_readme_changed_since_is_filled_though_all_pages_are_up_to_date(
 ) -> None:
     """A run that has nothing to render looks at the README all the same."""
     monkeypatch.setattr("digest.render.FORMATS", ("digest.render.tables:Tables",))
-    monkeypatch.setattr("digest.pipeline.is_up_to_date", lambda *_: True)
+    monkeypatch.setattr("digest.publishing.is_up_to_date", lambda *_: True)
     (tmp_path / "README.md").write_text("<!-- digest:latest:begin -->\n<!-- digest:latest:end -->\n")
     given = {"output": tmp_path / "site", "cache": tmp_path / "cache", "engine.name": "echo"}
     mine = load(None, {**given, "readme": tmp_path / "README.md"}, {})

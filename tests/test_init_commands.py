@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from fakes import edition, entry
 
-from digest import config, init_commands
+from digest import config, init_commands, places
 from digest.cli import main
 from digest.store import Store
 
@@ -260,7 +260,7 @@ def test_json_has_the_files_and_the_commands(init: Init) -> None:
 
 def test_the_program_is_named_by_its_full_path() -> None:
     """A job has no PATH to speak of."""
-    words = init_commands.program()
+    words = places.program()
 
     assert Path(words[0]).is_absolute()
     assert Path(words[0]).exists()
@@ -270,7 +270,7 @@ def test_without_its_command_the_module_is_run(tmp_path: Path, monkeypatch: pyte
     """As from a folder of sources."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))
 
-    assert init_commands.program() == (str(tmp_path / "python3"), "-m", "digest")
+    assert places.program() == (str(tmp_path / "python3"), "-m", "digest")
 
 
 def test_the_machines_zone_is_the_one_that_cron_goes_by(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_the_machines_zone_is_the_one_that_cron_goes_by(tmp_path: Path) -> None:
     (tmp_path / "copy").write_bytes(zone.read_bytes())
     (tmp_path / "broken").write_bytes(b"x")
 
-    assert init_commands.local_zone(tmp_path / "localtime")[1] == "Asia/Shanghai"
-    assert init_commands.local_zone(tmp_path / "copy")[1] == "this machine's time"
+    assert places.local_zone(tmp_path / "localtime")[1] == "Asia/Shanghai"
+    assert places.local_zone(tmp_path / "copy")[1] == "this machine's time"
     for name in ("broken", "none"):
-        assert init_commands.local_zone(tmp_path / name) == (UTC, "UTC")
+        assert places.local_zone(tmp_path / name) == (UTC, "UTC")

@@ -83,6 +83,7 @@ def test_what_the_cache_does_not_need(tmp_path: Path, gone: int) -> None:
     put(tmp_path / "arxiv/2026-03-17/tmpabcd1235", OLD)
     put(tmp_path / f".abilities.json.{gone}.tmp", OLD)
     put(tmp_path / f"batches/{'a' * 32}.{gone}.tmp", OLD)
+    put(tmp_path / f"batches/.{'a' * 32}.json.{gone}.tmp", OLD)
     for kept in ("cache.db", "cache.db-wal", "claims.lock", "abilities.json", f"batches/{'a' * 32}.json"):
         put(tmp_path / kept, 1000 * leftovers.DAY)
     put(tmp_path / "damaged-20260101T000000Z.jsonl", 91 * leftovers.DAY)
@@ -93,6 +94,7 @@ def test_what_the_cache_does_not_need(tmp_path: Path, gone: int) -> None:
         "arxiv/2026-03-17/tmpabcd1234",
         f".abilities.json.{gone}.tmp",
         f"batches/{'a' * 32}.{gone}.tmp",
+        f"batches/.{'a' * 32}.json.{gone}.tmp",
         "damaged-20260101T000000Z.jsonl",
     }
     assert "damaged-20260301T000000Z.jsonl" in of_cache(tmp_path, kept_aside=30)

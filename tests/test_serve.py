@@ -23,7 +23,7 @@ from fakes import FakeEngine, card, completion, edition, entry, reply
 from loopback import compile_once
 from serving import Running, running
 
-from digest import pipeline, serve
+from digest import publishing, serve
 from digest.cli import main
 from digest.config import Config
 from digest.errors import ConfigError
@@ -58,7 +58,7 @@ def config(model: FakeEngine, tmp_path: Path) -> Config:
     settings = EngineSettings(name="fakes:opened", model="fake-1")
     config = Config(output=tmp_path / "site", cache=tmp_path / "site" / "cache", home=tmp_path, engine=settings)
     Store(config.output).save(edition(entry(card=card(tldr="旧的一天的卡片。")), entry("2603.00002", card=None)))
-    pipeline.render(config)
+    publishing.render(config)
     for place in (
         "../secret.md",
         "editions/.delivered/x.json",

@@ -12,7 +12,7 @@ from loopback import compile_once
 from render.browser import CHROMIUM, Visit, visiting
 from serving import Running, running
 
-from digest import pipeline
+from digest import publishing
 from digest.config import Config
 from digest.errors import EngineError
 from digest.settings import EngineSettings
@@ -52,7 +52,7 @@ def config(model: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     config = Config(output=tmp_path / "site", cache=tmp_path / "cache", home=tmp_path, engine=settings)
     papers = [entry(one, card=None if one == PAPERS[8] else card(tldr="原来的摘要在这里。")) for one in PAPERS]
     Store(config.output).save(edition(*papers))
-    pipeline.render(config)
+    publishing.render(config)
     return config
 
 
@@ -148,7 +148,7 @@ def test_a_run_beside_it_brings_the_page_again(browser: "Browser", site: Running
         page.keyboard.type("半句")
         papers = [entry(one, card=card(tldr="夜里的摘要。")) for one in PAPERS]
         Store(config.output).save(edition(*papers))
-        pipeline.render(config)
+        publishing.render(config)
 
         until(visit, lambda: page.locator(f"[id='{ONE}'] [data-field=tldr]").inner_text() == "夜里的摘要。")
         until(visit, lambda: page.locator(f"{PANEL} input").input_value() == "半句")

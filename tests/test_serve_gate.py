@@ -82,6 +82,7 @@ def test_a_plain_name_comes_through_as_it_is(names: list[str]) -> None:
     assert path_parts("/" + "/".join(map(quote, names))) == tuple(names)
 
 
+@example("keyword", "AUX")
 @given(st.sampled_from(["category", "keyword"]), st.text(min_size=1))
 def test_every_page_that_is_made_may_be_asked_for(kind: str, title: str) -> None:
     """Whatever a keyword is, the page of it has a name and a type."""

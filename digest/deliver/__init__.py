@@ -64,15 +64,3 @@ def open_channel(name: str, **options: Any) -> Channel:
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"the channel {name!r} can't be loaded: {error}") from error
     return make(**options)
-
-
-def without(secrets: tuple[str, ...], text: str) -> str:
-    """
-    `text` with every secret in it blotted out, the longest first.
-
-    >>> without(("tokenA", "tokenAB", ""), "no such place: tokenAB, tokenA")
-    'no such place: …, …'
-    """
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "…")
-    return text

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from ..errors import ConfigError, DeliveryError
 from ..plaintext import one_line
-from . import Message, RefusedError, without
+from ..secrecy import Secrets
+from . import Message, RefusedError
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
@@ -72,7 +72,7 @@ class Notify:
         Raises:
             ConfigError: apprise is not installed, or can't read the address.
         """
-        self._secrets = tuple(_secrets(url))
+        self._secrets = Secrets([url])
         with _silent():
             schema, service = _service(url)
         if service is None:
@@ -125,7 +125,7 @@ class Notify:
         return _as_markdown(text) if self._reads_markdown else text
 
     def _failure(self, said: list[str]) -> DeliveryError:
-        reason = without(self._secrets, one_line(" ".join(said)))[:LONGEST_REASON] or "no reason given"
+        reason = self._secrets.hide(one_line(" ".join(said)))[:LONGEST_REASON] or "no reason given"
         code = _CODE.search(reason)
         lasts = code is not None and 300 <= int(code[1]) < 500 and int(code[1]) not in _LATER
         return (RefusedError if lasts else DeliveryError)(f"{self._service.service_name}: {reason}")
@@ -149,13 +149,6 @@ def _service(url: str) -> "tuple[str, NotifyBase | None]":
         parts["format"] = "markdown"  # else ours is made plain on the way, and theirs out of that again
     service: NotifyBase | None = Apprise.instantiate(parts, asset=asset)
     return schema, service
-
-
-def _secrets(url: str) -> Iterator[str]:
-    """Yield an address and all its parts that are long enough to be one: a token may stand anywhere in it."""
-    yield url
-    for part in re.split(r"[/?&=@:#+,\s]+", url.partition("://")[2]):
-        yield from {one for one in (part, unquote(part)) if len(one) >= 6}
 
 
 @contextmanager

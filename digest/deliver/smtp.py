@@ -6,7 +6,6 @@ Says what the server said, and never the password; sends to one address, once, a
 import logging
 import smtplib
 import ssl
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.errors import MessageError
@@ -18,7 +17,8 @@ from typing import Literal
 
 from ..errors import ConfigError, DeliveryError
 from ..plaintext import one_line
-from . import Message, RefusedError, without
+from ..secrecy import Secrets
+from . import Message, RefusedError
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,7 @@ class Smtp:
         self._host, self._port, self._security = host, port or PORTS[security], security
         self._user, self._password, self._seconds = user, password, timeout_seconds
         self._sender, self._receiver = sender, receiver
-        plain = f"\0{user}\0{password}".encode()
-        self._secrets = (password, *(b64encode(one).decode() for one in (password.encode(), plain) if password))
+        self._secrets = Secrets([password])
 
     def fits(self, text: str) -> bool:  # noqa: ARG002
         """Any length is one mail."""
@@ -147,7 +146,7 @@ class Smtp:
         return kind(f"{what}: {code} {self._line(text)}".rstrip())
 
     def _line(self, said: object) -> str:
-        return without(self._secrets, one_line(str(said)))[:LONGEST_REASON]
+        return self._secrets.hide(one_line(str(said)))[:LONGEST_REASON]
 
 
 def composed(message: Message, sender: str, receiver: str) -> EmailMessage:

@@ -9,13 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from ..deliver import without
 from ..errors import EX_TEMPFAIL, EX_USAGE, DigestError
 from ..plaintext import one_line
+from ..secrecy import Secrets
 
 if TYPE_CHECKING:  # what these import needs time zones, and whether there are any is looked at first
     from ..config import Config
-    from ..listings import Clock
+    from ..hooks import Clock
 
 #: The parts in the order of their lines.
 PARTS = (
@@ -74,21 +74,14 @@ def failed(name: str, error: DigestError, mend: str | None = None) -> Check:
     return Check(name, "wrong", str(error), error.hint or mend or (AGAIN if passes else None), passes)
 
 
-def scrubbed(check: Check, secrets: Iterable[str]) -> Check:
+def scrubbed(check: Check, secrets: Secrets) -> Check:
     """A check that shows no secret and no line breaks, whatever a service has said."""
-    hidden = tuple(secret for secret in secrets if len(secret) > 4)
 
     def clean(text: str) -> str:
-        text = without(hidden, one_line(text))
+        text = secrets.hide(one_line(text))
         return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
     return Check(check.name, check.mark, clean(check.fact), check.mend and clean(check.mend), check.passes)
-
-
-def secrets_of(config: "Config") -> tuple[str, ...]:
-    """All that must never be shown."""
-    keys = (config.api_key, config.fallback_key, *config.secrets.values())
-    return tuple(key.get_secret_value() for key in keys if key)
 
 
 def exit_code(checks: Iterable[Check]) -> int:

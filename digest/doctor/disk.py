@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from .. import cache_rows
-from ..atomic import NO_ROOM, guarded
+from ..atomic import NO_ROOM, guarded, put
 from ..cache_check import foreign_objects
 from ..config import Config
 from ..engines import shelf
@@ -141,17 +141,11 @@ def _flag(name: str) -> str:
 
 def _write(folder: Path) -> None:
     """Write a small file as a run does, and remove it."""
-    draft, place = folder / f"{MINE}.tmp", folder / MINE
     try:
-        with draft.open("wb") as file:
-            file.write(bytes(1 << 16))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(place)
+        put(folder / MINE, bytes(1 << 16))
     finally:
-        for path in (draft, place):
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (folder / MINE).unlink(missing_ok=True)
 
 
 def _lock(folder: Path) -> str | None:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..provenance import repository
 from . import Check, Patient
 
 SECONDS = 5.0  #: for crontab
@@ -91,8 +92,7 @@ def workflows(roots: Iterable[Path]) -> list[str]:
 def _roots(home: Path) -> list[Path]:
     """The folder of digest.toml and, if it lies in one, the repository's."""
     here = home.absolute()
-    repository = next((one for one in (here, *here.parents) if (one / ".git").exists()), here)
-    return list(dict.fromkeys((here, repository)))
+    return list(dict.fromkeys((here, repository(here))))
 
 
 def _text(path: Path) -> str:

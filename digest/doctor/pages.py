@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jinja2
 
-from .. import frontpage, pipeline, resources
+from .. import frontpage, pipeline, publishing, resources
 from ..config import Config
 from ..errors import DigestError, TemplateError
 from ..models import Card, Edition, Entry, Origin, Paper, Section
@@ -53,7 +53,7 @@ def templates(config: Config) -> Check:
     folders = resources.folders("templates", config.home)
     number = _compiled(folders)
     for tag in config.languages:
-        _filled(pipeline.look_of(config.in_language(tag)), tag)
+        _filled(publishing.look_of(config.in_language(tag)), tag)
     filled = f"{number} can be read; pages made in {', '.join(config.languages)}"
     return Check("templates", "ok", "; ".join(filter(None, [filled, own("templates", config.home)])))
 

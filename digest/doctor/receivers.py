@@ -5,11 +5,11 @@ Sends no message: it greets the mail server, logs in and leaves.
 
 from collections.abc import Iterator
 
+from .. import outbox
 from ..config import Config
 from ..deliver import RefusedError
-from ..deliver.notify import Notify
 from ..deliver.smtp import Smtp
-from ..errors import ConfigError, DigestError
+from ..errors import DigestError
 from ..settings import DeliverSettings
 from . import ONLINE, Check, Patient, failed
 
@@ -41,34 +41,20 @@ def receiver(config: Config, one: DeliverSettings) -> Check:
     How a receiver is reached.
 
     Raises:
-        ConfigError: its address can't be read.
+        ConfigError: its address is not set or can't be read.
     """
     sends = " and ".join(one.sends)
     if one.mail:
         return Check(f"to {one.name}", "ok", f"{sends} by mail to {one.mail}")
-    assert one.url_env
-    if one.url_env not in config.secrets:
-        mend = f"export {one.url_env}=…, or a line {one.url_env}=… in digest.env"
-        return Check(f"to {one.name}", "wrong", f"{one.url_env} is not set", mend)
-    Notify(config.secrets[one.url_env].get_secret_value(), one.url_env)
+    outbox.opened(config, one)
     return Check(f"to {one.name}", "ok", f"{sends}; the address in {one.url_env} can be read (nothing was sent)")
 
 
 def _greeted(config: Config) -> Check:
     smtp = config.smtp
     assert smtp
-    password = config.secrets.get(smtp.password_env) if smtp.user else None
-    if smtp.user and password is None:
-        raise ConfigError(f"{smtp.password_env} is not set", hint=f"export {smtp.password_env}=…")
-    Smtp(
-        smtp.host,
-        smtp.sender,
-        smtp.sender,
-        port=smtp.port,
-        security=smtp.security,
-        user=smtp.user,
-        password=password.get_secret_value() if password else "",
-        timeout_seconds=min(SECONDS, smtp.timeout_seconds),
-    ).greet()
+    password = config.secret(smtp.password_env) if smtp.user else ""
+    options = smtp.model_dump(exclude={"password_env"}) | {"timeout_seconds": min(SECONDS, smtp.timeout_seconds)}
+    Smtp(receiver=smtp.sender, password=password, **options).greet()
     login = f"lets {smtp.user} in" if smtp.user else "takes us without a login"
     return Check("mail server", "ok", f"{smtp.host} {login} ({smtp.security}; nothing was sent)")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .. import accounts, backends
 from ..config import Config
 from ..engines import abilities
-from ..engines.endpoint import endpoint
+from ..engines.endpoint import Endpoint, endpoint
 from ..errors import EX_TEMPFAIL, ConfigError, DigestError, EngineError
 from ..models import Completion, Request
 from ..plaintext import one_line
@@ -77,7 +77,8 @@ def key(config: Config, environment: Mapping[str, str], which: str = "") -> Chec
             return Check(name, "wrong", f"{variable} is not set", mend)
         return Check(name, "ok", "none, and none is needed there")
     variable = next((one for one in (variable, "OPENAI_API_KEY") if environment.get(one, "").strip() == held), variable)
-    if doubt := None if _is_local(config) else implausible(held):
+    is_local = (there := _endpoint(config)) and there.local  # where anything is a key
+    if doubt := None if is_local else implausible(held):
         return Check(name, "wrong", f"{variable} {doubt}", f"copy the key again: {variable}=…, without quotes")
     return Check(name, "ok", f"set by {variable}")
 
@@ -98,14 +99,6 @@ def implausible(held: str) -> str | None:
     return "is too short for a key" if len(held) < SHORTEST else None
 
 
-def _is_local(config: Config) -> bool:
-    """Whether the service is on this machine, where anything is a key."""
-    try:
-        return endpoint(config.engine.base_url, "x").local
-    except ConfigError:
-        return False
-
-
 # ------------------------------------------------------------------------------------------ the request
 
 
@@ -119,11 +112,16 @@ class Reply:
     sent: int  #: requests, those that the service refused included
 
 
-def _place(config: Config) -> str:
+def _endpoint(config: Config) -> Endpoint | None:
+    """Where the service is; None where its address is none."""
     try:
-        return endpoint(config.engine.base_url, "x").place
+        return endpoint(config.engine.base_url, "x")
     except ConfigError:
-        return "the service"
+        return None
+
+
+def _place(config: Config) -> str:
+    return there.place if (there := _endpoint(config)) else "the service"
 
 
 def _asked(patient: Patient, config: Config, which: str) -> Iterator[Check]:
@@ -190,11 +188,10 @@ def answered(name: str, reply: Reply, model: str, place: str) -> Check:
 
 def abilities_of(config: Config, patient: Patient) -> abilities.Ability | None:
     """What the service is known to understand, from the file that runs use."""
-    try:
-        place = endpoint(config.engine.base_url, "x").base_url
-    except ConfigError:
+    if (there := _endpoint(config)) is None:
         return None
-    return abilities.Abilities(config.cache / abilities.FILE, place, patient.clock).recall(config.engine.model)
+    known = abilities.Abilities(config.cache / abilities.FILE, there.base_url, patient.clock)
+    return known.recall(config.engine.model)
 
 
 def understands(known: abilities.Ability | None, which: str = "", text: str | None = None) -> Iterator[Check]:

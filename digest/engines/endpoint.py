@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..errors import ConfigError
 from ..plaintext import one_line
+from ..secrecy import Secrets
 
 OPENAI = "https://api.openai.com/v1"
 LONGEST_LINE = 200  #: characters of a service's own words that a message may quote
@@ -25,7 +26,7 @@ class Endpoint:
 
     def scrubbed(self, text: str) -> str:
         """`text` on one short line, without the key: a service may echo it."""
-        line = one_line(text.replace(self.key, "***") if len(self.key) > 4 else text)
+        line = one_line(Secrets([self.key]).hide(text))
         return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
 
 

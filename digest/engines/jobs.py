@@ -6,12 +6,11 @@ Reads and writes these records; talks to nobody and keeps no reply.
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ..atomic import NO_ROOM
+from ..atomic import NO_ROOM, put
 from ..errors import ConfigError, StorageError
 
 log = logging.getLogger(__name__)
@@ -61,19 +60,25 @@ class Jobs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def of(self, place: str) -> list[Job]:
-        """The jobs at one service, oldest first; a damaged record counts as none: the service's list has it too."""
-        found = []
+    def all(self) -> Iterator[tuple[Path, Job | None]]:
+        """Yield every record, at whatever service; None for one that is damaged."""
         for path in sorted(self.folder.glob("*.json")):
             try:
                 record = json.loads(path.read_bytes())
                 job = Job(**record | {"keys": tuple(map(str, record["keys"]))})
-                if job.name != path.stem:
-                    raise ValueError("the name of another file")  # noqa: TRY301
             except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-                log.warning("%s: a damaged record of a batch: %s", path, error)
-                continue
-            if job.place == place:
+                log.debug("%s: %s", path, error)
+                yield path, None
+            else:
+                yield path, job if job.name == path.stem else None
+
+    def of(self, place: str) -> list[Job]:
+        """The jobs at one service, oldest first; a damaged record counts as none: the service's list has it too."""
+        found = []
+        for path, job in self.all():
+            if job is None:
+                log.warning("%s: a damaged record of a batch", path)
+            elif job.place == place:
                 found.append(job)
         return sorted(found, key=lambda job: (job.created, job.name))
 
@@ -85,14 +90,9 @@ class Jobs:
             StorageError, ConfigError: the record can't be written; nothing may be handed in without it.
         """
         path = self.folder / f"{job.name}.json"
-        draft = path.with_suffix(f".{os.getpid()}.tmp")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with draft.open("w", encoding="utf-8") as file:
-                json.dump(asdict(job), file)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
+            put(path, json.dumps(asdict(job)).encode())
         except OSError as error:
             kind = StorageError if error.errno in NO_ROOM else ConfigError
             raise kind(f"{path}: {error.strerror}", hint="make room, or choose another folder: --cache") from error

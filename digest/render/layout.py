@@ -23,6 +23,7 @@ RESERVED = (
 LONGEST_NAME = 60  #: characters of a file's name before its ending
 
 _NOT_IN_ANCHOR = re.compile(r"\W+")
+_DEVICE = re.compile(r"con|prn|aux|nul|(?:com|lpt)\d")  #: no file has such a name on Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def section_path(kind: str, title: str) -> str:
     folded = title.casefold()
     plain = _NOT_IN_ANCHOR.sub("-", folded).strip("-_")
     whole = plain == (folded.replace(".", "-") if kind == "category" else folded.replace(" ", "-"))
-    if whole and len(plain) <= LONGEST_NAME and plain.isascii():
+    if whole and len(plain) <= LONGEST_NAME and plain.isascii() and not _DEVICE.fullmatch(plain):
         return f"{kind}/{plain}"
     digits = hashlib.sha256(folded.encode()).hexdigest()[:6]
     return f"{kind}/{'-'.join(filter(None, [_shortened(plain), digits]))}"

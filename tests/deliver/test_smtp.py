@@ -194,7 +194,7 @@ def test_a_password_that_a_server_repeats_is_blotted_out() -> None:
     said = b"535 no such user: AG1lAGh1bnRlcjItYW5kLW1vcmU= hunter2-and-more\r\n"
     with (
         scripted(b"220 me\r\n", b"250-me\r\n250 AUTH PLAIN\r\n", said, b"221 bye\r\n") as port,
-        pytest.raises(RefusedError, match=r": 535 no such user: … …$"),
+        pytest.raises(RefusedError, match=r": 535 no such user: \S*\*\*\*\S* \*\*\*$"),
     ):
         smtp(port, user="me", password=PASSWORD).send(message())
 
