@@ -38,11 +38,11 @@ def gaps(config: Config, order: Order, day: date) -> tuple[date, ...]:
 
 
 def last_made(config: Config, clock: Clock) -> date | None:
-    """From when on a nightly job looks for what is missing: its first night, the last edition or two weeks back."""
+    """From when on a nightly job looks for what is missing: the last date begun with, or two weeks back."""
     store = Store(config.output)
-    known = [one for one in store.dates() if one != SAMPLE_DATE]
+    known = {*store.dates(), *store.owed()} - {SAMPLE_DATE}
     if not known:
-        return store.first_night()
+        return None
     recent = schedule.newest(clock(), config.arxiv.holidays) - schedule.RECENT
     return max(min(known), min(max(known), recent))
 
@@ -65,6 +65,8 @@ def dates_of(config: Config, order: Order, clock: Clock, first: date | None = No
 
 
 def _complete(config: Config, store: Store, day: date) -> bool:
+    if day in store.owed():
+        return False
     try:
         edition = store.load(day)
     except RecordError:

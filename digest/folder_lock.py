@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 LOCK = "editions/.lock"  #: below the output folder
 NOTE = "editions/.run"
+DEAD = "editions/.run-died"  #: the note of a run that did not come to take it away
 LONGEST_NOTE = 1000  #: bytes
 
 
@@ -40,10 +41,11 @@ def locked(output: Path) -> Iterator[None]:
         lock = _acquired(place)
         if lock is None:
             raise BusyError(
-                f"{output}: another run works on this folder{_whose(output)}",
+                f"{output}: another run works on this folder{_whose(output / NOTE)}",
                 hint="let it end, then run this again; digest run --patience MINUTES waits for it",
             )
     try:
+        _keep_of_the_dead(output)
         _write_note(output)
         yield
     finally:
@@ -52,19 +54,24 @@ def locked(output: Path) -> Iterator[None]:
         lock.release()
 
 
-def left_behind(output: Path) -> str | None:
-    """What a run that ended without a word was: killed, or the machine went down. It is told once."""
-    if not (output / NOTE).exists() or (lock := _acquired(output / LOCK)) is None:
-        return None
-    try:
-        said = _whose(output)
-        (output / NOTE).unlink(missing_ok=True)
-    except OSError as error:
-        log.debug("%s: %s", output / NOTE, error)
-        return None
-    finally:
+def left_behind(output: Path, *, take: bool = False) -> str | None:
+    """What a run that ended without a word was: killed, or the machine went down; with `take` it is told once."""
+    if (output / NOTE).exists() and (lock := _acquired(output / LOCK)) is not None:
+        _keep_of_the_dead(output)
         lock.release()
+    if not (output / DEAD).exists():
+        return None
+    said = _whose(output / DEAD)
+    if take:
+        with suppress(OSError):
+            (output / DEAD).unlink()
     return f"{output}: an earlier run{said} ended without a word: it was killed, or the machine went down"
+
+
+def _keep_of_the_dead(output: Path) -> None:
+    """Put the note of a dead process aside, for the next run to tell of; called by who holds the lock."""
+    with suppress(OSError):
+        (output / NOTE).replace(output / DEAD)
 
 
 def _acquired(place: Path) -> "BaseFileLock | None":
@@ -85,12 +92,12 @@ def _write_note(output: Path) -> None:
         (output / NOTE).write_text(json.dumps(note), encoding="ascii")
 
 
-def _whose(output: Path) -> str:
+def _whose(note: Path) -> str:
     """Which process holds, or held, the folder, as far as its note says it."""
     try:
-        note = json.loads((output / NOTE).read_bytes()[:LONGEST_NOTE])
-        began = datetime.fromisoformat(note["began"])
-        return f" (process {int(note['pid'])}, begun {began:%Y-%m-%d %H:%M} UTC)"
+        said = json.loads(note.read_bytes()[:LONGEST_NOTE])
+        began = datetime.fromisoformat(said["began"])
+        return f" (process {int(said['pid'])}, begun {began:%Y-%m-%d %H:%M} UTC)"
     except (OSError, ValueError, LookupError, TypeError) as error:
-        log.debug("%s: %s", output / NOTE, one_line(str(error)))
+        log.debug("%s: %s", note, one_line(str(error)))
         return ""

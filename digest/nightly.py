@@ -80,7 +80,7 @@ class Alarm:
         if self.is_on and self.config.deliver:
             failures.report_again(self.config, self.clock)
         for site in sites:
-            if said := folder_lock.left_behind(site.output):
+            if said := folder_lock.left_behind(site.output, take=True):
                 log.warning("%s; what it left is gone on with", said)
                 self._tell("an earlier run was killed", said, key=said)
 
@@ -123,10 +123,12 @@ def _delivered(config: Config, announced: date, clock: Clock) -> tuple[Postmark,
         return delivery.deliver_unless_held(config, edition, clock) if edition else ()
 
 
-def keep_first_night(sites: Iterable[Config], clock: Clock) -> None:
-    """Note the newest listing where no edition is yet: should this night fail, the next one makes it up."""
+def begin(sites: Iterable[Config], clock: Clock) -> None:
+    """Note the newest listing where it is not there yet: should this night fail, the next one makes it up."""
     for site in sites:
-        Store(site.output).keep_first_night(schedule.newest(clock(), site.arxiv.holidays))
+        store, newest = Store(site.output), schedule.newest(clock(), site.arxiv.holidays)
+        if newest not in store.dates():
+            store.owe(newest)
 
 
 def undelivered(marks: Iterable[tuple[date, Postmark]]) -> DeliveryError | None:

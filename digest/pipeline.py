@@ -97,6 +97,7 @@ def _run(
 ) -> Outcome:
     began, store = time.monotonic(), Store(config.output)
     edition, replies = collect(config, order, day, desk, watch)
+    store.owe(day)
     store.save(edition)
     is_due = delivery.goes_out(config, edition, clock)
     if is_due:
@@ -118,6 +119,7 @@ def _run(
         frontpage.refresh(config.readme, config.output, publishing.look_of(config), publishing.opened(config, store)[0])
     if failure:
         raise failure
+    store.settle(day)
     marks = delivery.deliver_unless_held(config, edition, clock) if is_due else ()
     seconds = time.monotonic() - began
     return Outcome(day, edition, None, cached.sent, written, seconds, gaps(config, order, day), meter.bills, marks)

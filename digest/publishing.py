@@ -4,7 +4,7 @@ Reads records and writes pages; makes no edition and asks nobody.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -66,13 +66,20 @@ def render(
         frontpage.examine(config.readme)  # before anything is written
     made: set[str] = set()
     written = store.write(_noted(pages(), made))
-    for gone in store.remove(left_over(made)):
-        log.info("%s/%s: removed, the keywords take less room now", config.output, gone)
-    for gone in store.remove(store.orphans(made, SECTIONS, DAY_PAGES)):
-        log.info("%s/%s: removed, no edition makes it now", config.output, gone)
+    _tidy(store, made)
     if config.readme:
         frontpage.refresh(config.readme, config.output, look_of(config), volumes)
+    for day in wanted.intersection(store.owed()):
+        store.settle(day)
     return written, tuple(damaged)
+
+
+def _tidy(store: Store, made: Collection[str]) -> None:
+    """Remove the pages that nothing makes any more."""
+    for gone in store.remove(left_over(made)):
+        log.info("%s/%s: removed, the keywords take less room now", store.output, gone)
+    for gone in store.remove(store.orphans(made, SECTIONS, DAY_PAGES)):
+        log.info("%s/%s: removed, no edition makes it now", store.output, gone)
 
 
 def _noted(pages: Iterable[Page], made: set[str]) -> Iterator[Page]:

@@ -88,7 +88,7 @@ def run(**given: Any) -> None:
     with alarm.on_failure():
         alarm.go_on(sites.each(config))
         if given["catch_up"]:
-            nightly.keep_first_night(sites.each(config), now)
+            nightly.begin(sites.each(config), now)
         missing = run_and_deliver(config, jobs, Desks(open_desk), given)
     if given["strict"] and missing:
         click.get_current_context().exit(EX_CARDS_MISSING)

@@ -34,7 +34,7 @@ STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 _ID = re.compile(rb'"arxiv_id": ?"([^"\\]+)"')
-FIRST_NIGHT = "editions/.first-night"  #: below the output folder
+OWED = "editions/.owed"  #: below the output folder: an empty file for each date that a run began with
 _DATED = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
@@ -63,16 +63,24 @@ class Store:
             names = [path.stem for path in self.output.glob("editions/*.json")]
         return tuple(sorted(filter(None, map(_date, names)), reverse=True))
 
-    def first_night(self) -> date | None:
-        """The listing that a nightly job was first asked for, if that was noted and can be read."""
-        path = self.output / FIRST_NIGHT
+    def owe(self, announced: date) -> None:
+        """Note that a run begins with a date: whatever stops it, a later one learns what is left to do."""
+        path = self.output / OWED / announced.isoformat()
         with guarded(path):
-            return _date(path.read_text(encoding="utf-8", errors="replace").strip()) if path.is_file() else None
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
 
-    def keep_first_night(self, announced: date) -> None:
-        """Note from which listing on a nightly job is to make all: before there is an edition, nothing else says it."""
-        if not self.dates() and self.first_night() is None:
-            replace(self.output / FIRST_NIGHT, f"{announced}\n".encode())
+    def owed(self) -> tuple[date, ...]:
+        """The dates with which a run began and that none has brought to their end, newest first."""
+        with guarded(self.output):
+            names = [path.name for path in self.output.glob(f"{OWED}/*")]
+        return tuple(sorted(filter(None, map(_date, names)), reverse=True))
+
+    def settle(self, announced: date) -> None:
+        """Note that nothing is owed of a date: its edition and all pages are there."""
+        path = self.output / OWED / announced.isoformat()
+        with guarded(path):
+            path.unlink(missing_ok=True)
 
     def load(self, announced: date) -> Edition | None:
         """

@@ -19,7 +19,7 @@ from .heads import Head, head_of
 from .hooks import Clock, Watch
 from .models import Page
 from .render import DAY_PAGES, SECTIONS, Format, Volumes, left_over, open_formats
-from .store import Store
+from .store import OWED, Store
 
 
 @dataclass
@@ -73,7 +73,7 @@ def verify(sites: Sequence[Config], clock: Clock, wall: float, watch: Watch, *, 
 def _ended_early(output: Path) -> Iterator[Finding]:
     if said := left_behind(output):
         fact = said.removeprefix(f"{output}: ")
-        yield Finding("note", str(output), fact, "digest run goes on with what it had begun")
+        yield Finding("note", str(output), fact, "digest run --catch-up goes on with what it had begun")
 
 
 class _Site:
@@ -94,6 +94,9 @@ class _Site:
         """Yield what is wrong with the site."""
         days = self.store.dates()
         yield from self.names()
+        for day in self.store.owed():
+            fact = "a run began with this date and did not come to its end"
+            yield Finding("fault", str(self.store.output / OWED / str(day)), fact, f"digest run --date {day}")
         self.looks = max(map(_changed, publishing.shaped_by(self.config)))
         formats = () if self.quick else open_formats(publishing.look_of(self.config))
         try:

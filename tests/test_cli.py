@@ -727,6 +727,25 @@ def test_a_first_night_that_failed_is_made_up(
     assert on_file(home) == [19, 20]
 
 
+def test_pages_that_a_killed_run_did_not_write_are_written(
+    weekly: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record is whole and its pages are not: the nightly job goes back to that day, and then has nothing to do."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    weekly("run", "--date", "2026-03-19")
+    with monkeypatch.context() as broken:
+        broken.setattr("digest.publishing.render", die)
+        assert weekly("run", "--date", "2026-03-20").exit_code == 130
+    assert [day.day for day in Store(home / "site").owed()] == [20]
+
+    assert "2026-03-20: 1 announced" in weekly("run", "--catch-up").stdout
+    assert not Store(home / "site").owed()
+    assert "nothing is left to do" in weekly("run", "--catch-up").stdout
+
+
 def test_a_nightly_job_goes_back_to_a_day_that_lacks_cards(weekly: Run, service: Service, home: Path) -> None:
     """A card that the service failed to write is asked for again the night after."""
     weekly("run", "--date", "2026-03-19")

@@ -50,7 +50,10 @@ def test_a_killed_run_is_told_of_once(tmp_path: Path, holder: "subprocess.Popen[
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
 
-    said = folder_lock.left_behind(tmp_path)
+    assert folder_lock.left_behind(tmp_path) is not None
+    with folder_lock.locked(tmp_path):
+        pass  # another command does not take the word away
+    said = folder_lock.left_behind(tmp_path, take=True)
 
     assert said is not None
     assert f"process {holder.pid}" in said
