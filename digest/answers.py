@@ -68,7 +68,9 @@ class Answers:
 
     def _open(self) -> None:
         """Make the day's folder; who makes it removes the older days."""
-        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cache = self.folder.parent.parent  # the mode is that of the last folder made alone
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.parent.mkdir(mode=0o700, exist_ok=True)
         try:
             self.folder.mkdir(mode=0o700)
         except FileExistsError:

@@ -45,8 +45,10 @@ from .verify_commands import prune, verify
 @click.version_option(__version__, prog_name="digest")
 def main() -> None:
     """ArXiv in your language, every morning: nothing missed, nothing misquoted, nothing paid twice."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupted)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the last one where there are terminals that close
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, interrupted)
 
 
 main.add_command(run)

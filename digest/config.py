@@ -178,7 +178,7 @@ class Config(Part):
             name = self.engine.api_key_env
             raise ConfigError(
                 f"no API key: the environment variable {name} is not set",
-                hint=f"export {name}=…  (for a local server that wants none, any word will do)",
+                hint=f"export {name}=…, or a line {name}=… in digest.env (any word for a local server that wants none)",
             )
         return self.api_key.get_secret_value()
 
@@ -320,4 +320,5 @@ _REASONS = {
 def _mistake(error: Any, file: str, given: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in error["loc"])
     place = "flag or variable" if any(key == one or key.startswith(f"{one}.") for one in given) else file
-    return f"{place}: {key}: {_REASONS.get(error['type']) or error['msg'].removeprefix('Value error, ')}"
+    reason = _REASONS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+    return ": ".join(filter(None, [place, key, reason]))

@@ -49,9 +49,10 @@ class DigestGroup(click.Group):
 
 
 def tell(error: DigestError) -> None:
-    """Say what went wrong and its mend: for people, or as one more line of the log where that is for machines."""
-    if logs.is_for_machines():
-        log.error("%s", error, extra={"facts": {"hint": error.hint, "exit": error.exit_code}})
+    """Say what went wrong and its mend: for people, or as one more line of the log where that has a form."""
+    if logs.has_form():
+        said = "; hint: ".join(filter(None, [str(error), error.hint]))
+        log.error("%s", said, extra={"facts": {"error": str(error), "hint": error.hint, "exit": error.exit_code}})
     else:
         say("\n  hint: ".join(filter(None, [f"Error: {error}", error.hint])))
 
@@ -63,17 +64,20 @@ def interrupted(number: int, *_: object) -> None:
         return
     if number == signal.SIGINT:
         raise KeyboardInterrupt
-    say("Stopped by SIGTERM. What was answered is kept: run the same command again to go on.")
+    say(f"Stopped by {signal.Signals(number).name}. What was answered is kept: run the same command again to go on.")
     sys.exit(EX_SIGNAL + number)
 
 
 def say(text: str) -> None:
-    """Print to standard error, if it can be written: the exit code says the same. Where the log is JSON, log it."""
-    if logs.is_for_machines():
+    """Print to standard error, if it can be written: the exit code says the same. Where the log has a form, log it."""
+    if logs.has_form():
         log.warning("%s", text)
         return
     with suppress(OSError):
         click.echo(visible(text), err=True)
+
+
+TROUBLE = "digest.secrets.trouble"  #: what is wrong with the file of secrets, in click's meta
 
 
 class OutputError(Exception):
@@ -92,23 +96,15 @@ def read_secrets(ctx: click.Context, _: click.Parameter, config_file: Path | Non
     if not ctx.resilient_parsing:
         told = os.environ.get("DIGEST_ENV_FILE")
         path = Path(told) if told else (config_file or outer or Path()).parent / envfile.NAME
-        for name, value in envfile.read(path, required=bool(told)).items():
+        try:
+            values = envfile.read(path, required=bool(told))
+        except ConfigError as error:  # told when it is known how the log looks
+            ctx.meta[TROUBLE] = error
+            return config_file
+        for name, value in values.items():
             if not os.environ.get(name):
                 os.environ[name] = value
     return config_file
-
-
-def config_option(callback: Callable[..., Path | None]) -> Callable[[Command], Command]:
-    """Which digest.toml; `callback` reads the file of secrets beside it."""
-    return click.option(
-        "--config",
-        "config_file",
-        type=click.Path(path_type=Path),
-        envvar="DIGEST_CONFIG",
-        is_eager=True,
-        callback=callback,
-        help="[default: digest.toml]",
-    )
 
 
 def language_option(help_text: str) -> tuple[Callable[[Command], Command], ...]:
@@ -117,7 +113,15 @@ def language_option(help_text: str) -> tuple[Callable[[Command], Command], ...]:
 
 
 SHARED = (
-    config_option(read_secrets),
+    click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path),
+        envvar="DIGEST_CONFIG",
+        is_eager=True,
+        callback=read_secrets,
+        help="[default: digest.toml]",
+    ),
     click.option("--output", envvar="DIGEST_OUTPUT", help="Folder of the site.  [default: site]"),
     click.option("--cache", envvar="DIGEST_CACHE", help="Folder of paid replies.  [default: cache]"),
     click.option("-v", "--verbose", count=True, help="Say more; twice, with tracebacks."),
@@ -199,6 +203,8 @@ def configured(given: dict[str, Any]) -> "Config":
     from .config import load
 
     set_up_logging(given)
+    if trouble := click.get_current_context().meta.get(TROUBLE):
+        raise trouble
     settings: dict[str, Any] = {key: os.environ[name] for name, key in VARIABLES.items() if os.environ.get(name)}
     settings |= {KEYS[name]: given[name] for name in KEYS if given.get(name) not in (None, (), "")}
     config = load(given["config_file"], settings, {"HOME": home()} | os.environ)

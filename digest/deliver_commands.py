@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .console import ONE_LANGUAGE, SHARED, configured, exclusive, in_one_language, now, options, show
-from .errors import ConfigError, DeliveryError
+from .errors import EX_TEMPFAIL, EX_USAGE, ConfigError, DeliveryError
 from .parameters import Day
 from .plaintext import counted
 
@@ -62,7 +62,7 @@ def _send(config: "Config", edition: "Edition", names: Collection[str], given: d
     mine = [one for one in marks.marks if one.receiver in names]
     show(given, marks.model_dump(mode="json", by_alias=True), _delivered(marks, mine))
     if failed := [one for one in mine if not one.is_settled]:
-        raise _failure([(one.receiver, one.why) for one in failed])
+        raise _failure([(one.receiver, one.why) for one in failed], lasts=any(one.is_lasting for one in failed))
 
 
 def _try(config: "Config", names: Collection[str], given: dict[str, Any]) -> None:
@@ -71,15 +71,19 @@ def _try(config: "Config", names: Collection[str], given: dict[str, Any]) -> Non
     found = rehearsal.tried(config, now, names)
     record = [{"receiver": name, "ok": error is None, "error": error and str(error)} for name, error in found.items()]
     show(given, record, "\n".join(f"{name}: {error or 'ok'}" for name, error in found.items()))
-    if failed := [(name, str(error)) for name, error in found.items() if error]:
-        raise _failure(failed)
+    if failed := [(name, error) for name, error in found.items() if error]:
+        lasts = any(error.exit_code == EX_USAGE for _, error in failed)
+        raise _failure([(name, str(error)) for name, error in failed], lasts=lasts)
 
 
-def _failure(failed: list[tuple[str, str]]) -> DeliveryError:
-    named = "; ".join(f"{name}: {error}" for name, error in failed)
-    return DeliveryError(
+def _failure(failed: list[tuple[str, str]], *, lasts: bool) -> DeliveryError:
+    """The one error for all who were not reached; one that lasts is for the user to mend."""
+    named = "; ".join(f"{name}: {why}" for name, why in failed)
+    error = DeliveryError(
         f"{counted(len(failed), 'receiver')} not reached: {named}", hint="digest deliver --test tries each way"
     )
+    error.exit_code = EX_USAGE if lasts else EX_TEMPFAIL
+    return error
 
 
 def _known(config: "Config", names: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from . import letters, outbox, postmarks, publishing, schedule
 from .config import Config
 from .deliver import Channel, Message
-from .errors import DigestError, RecordError
+from .errors import EX_USAGE, DigestError, RecordError
 from .hooks import Clock, Sleep
 from .interrupts import seen_to
 from .letters import Letters
@@ -100,7 +100,7 @@ def due(config: Config, now: datetime) -> tuple[date, ...]:
     """
     The dates, oldest first, of recent editions of one language that some receiver was meant to have and has not.
 
-    Marks that can't be read are told of and left out.
+    One whose marks can't be read is among them: nobody knows who has it.
     """
     store, names = Store(config.output), [one.name for one in receivers(config)]
     since = now.date() - schedule.RECENT
@@ -112,8 +112,8 @@ def due(config: Config, now: datetime) -> tuple[date, ...]:
             marks = postmarks.load(store, day)
             if marks.marks and unsettled(marks, meant_for(marks, names, day, now.date())):
                 found.append(day)
-        except RecordError as error:
-            log.warning("%s; %s", error, error.hint)
+        except RecordError:
+            found.append(day)  # whoever looks closer meets it
     return tuple(sorted(found))
 
 
@@ -219,8 +219,8 @@ def _begun(
     assert before is not None
     is_copy = again and before.is_settled
     name = _name(config, announced, one, before.attempts) if is_copy else before.message_id
-    changes = {"state": "sending", "message_id": name, "attempts": before.attempts + 1, "at": clock(), "error": None}
-    return before.model_copy(update=changes)
+    changes = {"state": "sending", "message_id": name, "attempts": before.attempts + 1, "at": clock()}
+    return before.model_copy(update=changes | {"error": None, "is_lasting": False})
 
 
 def _name(config: Config, announced: date, one: DeliverSettings, copy: int = 0) -> str:
@@ -247,7 +247,8 @@ def _sent(
         outbox.hand_over(channel, message, sleep)
     except DigestError as error:
         said = outbox.reason(config, one, error)
-        return mark.model_copy(update={"state": "failed", "at": clock(), "error": said})
+        lasts = error.exit_code == EX_USAGE
+        return mark.model_copy(update={"state": "failed", "at": clock(), "error": said, "is_lasting": lasts})
     return mark.model_copy(update={"state": "sent", "at": clock()})
 
 

@@ -18,15 +18,14 @@ from .console import (
     CATEGORY,
     ENGINE,
     SHARED,
+    TROUBLE,
     coloured,
-    config_option,
     configured,
     home,
     language_option,
     now,
     options,
     progress,
-    read_secrets,
     show,
     width,
 )
@@ -41,16 +40,6 @@ STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
 NAMES = 14  #: characters for what was looked at
 WIDEST = 100  #: characters in a line
 _WHOLE: Any = {"break_on_hyphens": False, "break_long_words": False}  # a path is copied
-_TROUBLE = "digest.doctor.trouble"
-
-
-def lenient(ctx: click.Context, option: click.Parameter, config_file: Path | None) -> Path | None:
-    """As for other commands, but what is wrong with the file of secrets becomes a line among the others."""
-    try:
-        return read_secrets(ctx, option, config_file)
-    except ConfigError as error:
-        ctx.meta[_TROUBLE] = error
-        return config_file
 
 
 LANGUAGES = language_option("Those of the sites.  [default: all]")
@@ -59,7 +48,7 @@ LANGUAGES = language_option("Those of the sites.  [default: all]")
 @click.command()
 @options(CATEGORY)
 @click.option("--offline", is_flag=True, help="Leave out whatever needs a network.")
-@options((config_option(lenient),), LANGUAGES, ENGINE, SHARED[1:])
+@options(LANGUAGES, ENGINE, SHARED)
 def doctor(offline: bool, **given: Any) -> None:
     """Look at all that a night needs - settings, key, service, arXiv, disk, pages, mail - and say the mend."""
     found: list[Check] = []
@@ -86,7 +75,7 @@ def checks(given: dict[str, Any], *, offline: bool) -> "Iterator[Check]":
     from .secrecy import Secrets
 
     yield Check("program", "ok", f"digest {__version__}, Python {platform.python_version()}, {platform.system()}")
-    if trouble := click.get_current_context().meta.get(_TROUBLE):
+    if trouble := click.get_current_context().meta.pop(TROUBLE, None):
         yield failed("secrets", trouble)
     try:
         config = configured(given)
@@ -94,7 +83,8 @@ def checks(given: dict[str, Any], *, offline: bool) -> "Iterator[Check]":
     except ConfigError as error:
         yield from (failed("config", ConfigError(text, error.hint)) for text in str(error).splitlines())
         return
-    patient = Patient(config, now, offline, os.environ, Path(home() or "/"))
+    environment = os.environ | ({"DIGEST_ENV_FILE": os.devnull} if trouble else {})  # it has had its line
+    patient = Patient(config, now, offline, environment, Path(home() or "/"))
     secrets = Secrets(config.hidden)
     for name, examine in parts():
         with progress(given) as watch:

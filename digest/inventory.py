@@ -74,7 +74,7 @@ def headlines(found: "Status") -> Iterator[str]:
     """Yield the state of the newest listing and of the newest edition: one line, or two where these differ."""
     real = [one for one in found.editions if one.announced_on != SAMPLE_DATE]
     if not found.editions:
-        yield "no editions yet: digest run --category cs.CV"
+        yield "no editions yet: digest run makes the newest (--category cs.CV where digest.toml names none)"
     if not real:
         return
     last, day = real[0], real[0].announced_on

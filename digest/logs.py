@@ -59,6 +59,6 @@ def handler(form: Form, hidden: Iterable[str] = ()) -> logging.Handler:
     return made
 
 
-def is_for_machines() -> bool:
-    """Whether the log is JSON, so that nothing else should stand between its lines."""
-    return any(isinstance(one.formatter, Json) for one in logging.getLogger().handlers)
+def has_form() -> bool:
+    """Whether each line of the log has time and run, so that nothing without should stand between them."""
+    return any(isinstance(one.formatter, Json | Lines) for one in logging.getLogger().handlers)

@@ -64,19 +64,21 @@ def cron(place: Place) -> Job:
     return Job((file,), (f"({before}; cat {shlex.quote(str(file.path))}) | crontab -", "crontab -l"))
 
 
+#: What follows a command of cron: its log in a file, whose end is mailed where it failed, and its own exit code.
+LOGGED = "--log lines >/dev/null 2>>digest.log || { code=$?; tail -n 20 digest.log; exit $code; }"
+
+
 def for_cron(folder: Path, words: Sequence[str]) -> str:
     r"""
     A command line of crontab(5) that runs `words` in a folder, adds to its log and prints the log's end when it failed.
 
-    >>> for_cron(Path("/a b"), ["/100%/digest", "run"])
-    "cd '/a b' && /100\\%/digest run --log lines >>digest.log 2>&1 || tail -n 20 digest.log"
+    >>> for_cron(Path("/a b"), ["/100%/digest", "run"]).partition(" --log")[0]
+    "cd '/a b' && /100\\%/digest run"
 
     Raises:
         ConfigError: a path holds what a crontab can't.
     """
-    line = (
-        f"cd {shlex.quote(str(folder))} && {shlex.join(words)} --log lines >>digest.log 2>&1 || tail -n 20 digest.log"
-    )
+    line = f"cd {shlex.quote(str(folder))} && {shlex.join(words)} {LOGGED}"
     if "\\" in line or len(line.encode("utf-8", "surrogateescape")) > LONGEST_COMMAND:
         raise ConfigError(f"{folder}: a crontab can't hold this path", hint="choose a shorter one without backslash")
     return _of_one_line(line).replace("%", r"\%")
@@ -232,7 +234,10 @@ def docker(place: Place) -> Job:
         File(place.folder / "Dockerfile", place.fill("Dockerfile.j2", **said)),
         File(place.folder / ".dockerignore", place.fill("dockerignore.j2", **said)),
     )
-    run = 'docker run --rm --user "$(id -u):$(id -g)" --stop-timeout 150 --volume "$PWD":/digest digest'
+    run = (
+        'docker run --rm --user "$(id -u):$(id -g)" --stop-timeout 150 --read-only --tmpfs /tmp --cap-drop ALL'
+        ' --security-opt no-new-privileges --volume "$PWD":/digest digest'
+    )
     notes = () if clone or " @ " in requirement else (f"the image installs {requirement} from the package index",)
     return Job(files, (f"cd {shlex.quote(str(place.folder))}", "docker build --tag digest .", run), notes)
 

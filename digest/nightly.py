@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 from . import delivery, failures, folder_lock, schedule
 from .config import Config
-from .errors import BatchPending, BusyError, DeliveryError, DigestError, Interrupted, SourceError
+from .errors import (
+    EX_TEMPFAIL,
+    EX_USAGE,
+    BatchPending,
+    BusyError,
+    DeliveryError,
+    DigestError,
+    Interrupted,
+    RecordError,
+    SourceError,
+)
 from .hooks import Clock, Sleep
 from .postmarks import Postmark
 from .store import Store
@@ -105,15 +115,25 @@ class Alarm:
             failures.report_failure(self.config, f"digest {today}: {subject}", text, f"{today} {key}", self.clock)
 
 
-def deliver_left(config: Config, clock: Clock, done: Collection[date] = ()) -> list[tuple[date, Postmark]]:
-    """Send once more what did not reach a receiver before, but for the editions just `done`: how each try ended."""
+def deliver_left(
+    config: Config, clock: Clock, done: Collection[date] = ()
+) -> tuple[list[tuple[date, Postmark]], list[DigestError]]:
+    """
+    Send once more what did not reach a receiver before, but for the editions just `done`.
+
+    Returns:
+        How each try ended, and what kept one from being made: a busy folder, marks that can't be read.
+    """
     found: list[tuple[date, Postmark]] = []
+    errors: list[DigestError] = []
     for day in delivery.due(config, clock()):
-        if day in done:
-            continue
-        marks = patiently(partial(_delivered, config, day, clock), config.patience_minutes)
-        found += [(day, mark) for mark in marks]
-    return found
+        if day not in done:
+            try:
+                marks = patiently(partial(_delivered, config, day, clock), config.patience_minutes)
+                found += [(day, mark) for mark in marks]
+            except (BusyError, RecordError) as error:
+                errors.append(error)
+    return found, errors
 
 
 def _delivered(config: Config, announced: date, clock: Clock) -> tuple[Postmark, ...]:
@@ -138,4 +158,6 @@ def undelivered(marks: Iterable[tuple[date, Postmark]]) -> DeliveryError | None:
         return None
     named = "; ".join(f"{day} to {mark.receiver}: {mark.why}" for day, mark in failed[:5])
     more = f"; and {len(failed) - 5} more" if len(failed) > 5 else ""
-    return DeliveryError(f"not delivered: {named}{more}", hint="the next run tries again; digest deliver does so now")
+    error = DeliveryError(f"not delivered: {named}{more}", hint="the next run tries again; digest deliver does so now")
+    error.exit_code = EX_USAGE if any(mark.is_lasting for _, mark in failed) else EX_TEMPFAIL
+    return error

@@ -15,7 +15,7 @@ from .config import Config
 from .render.environment import fill, text_environment
 from .resources import folders
 
-RUN = ("run", "--catch-up")
+RUN = ("run", "--catch-up", "--patience", "60")
 LOCALTIME = Path("/etc/localtime")  #: by which cron goes, whatever TZ says in the user's shell
 
 

@@ -43,6 +43,7 @@ class Postmark(Record):
     attempts: Annotated[int, Field(ge=0)]
     at: Utc  #: of the last try; of a waiting one, of the run that made the edition
     error: Line | None = None  #: of the last try, without secrets
+    is_lasting: bool = False  #: the user must mend something before another try
 
     @property
     def is_settled(self) -> bool:
@@ -116,7 +117,7 @@ def load(store: Store, announced: date) -> Postmarks:
     Raises:
         RecordError: the file is damaged, so that nobody knows who had the edition.
     """
-    mend = "put back a good copy, or delete it: the edition is then delivered again to all"
+    mend = f"put back a good copy; or delete it, and digest deliver {announced} sends the edition to all again"
     return _loaded(path(store, announced), Postmarks(announced=announced), mend)
 
 
@@ -174,6 +175,8 @@ def _loaded(place: Path, none: Marks, mend: str) -> Marks:
             content = place.read_bytes()
         except FileNotFoundError:
             return none
+        except IsADirectoryError as error:
+            raise RecordError(f"{place}: a folder, no delivery marks", hint=mend) from error
     try:
         return type(none).model_validate_json(content)
     except ValueError as error:

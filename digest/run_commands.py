@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .engines.budgeted import Meter
     from .listings import Desk
     from .pipeline import Outcome
+    from .postmarks import Postmark
 
     Job = tuple[Config, Order]  #: for one language, and for one announcement date
 
@@ -124,9 +125,6 @@ def run_and_deliver(config: "Config", jobs: "Sequence[Job]", desks: Desks, given
 
     outcomes: list[Outcome] = []
     failure: DigestError | None = None
-    if not jobs:
-        since = f" since {given['since']}" if given["since"] else ": every edition is there and complete"
-        show(given, [], f"nothing is left to do{since}")
     try:
         run_all(jobs, desks, given, outcomes)
     except Interrupted:
@@ -135,11 +133,25 @@ def run_and_deliver(config: "Config", jobs: "Sequence[Job]", desks: Desks, given
         failure = error
     done = {(one.edition.language, one.announced) for one in outcomes if one.edition}
     marks = [(one.announced, mark) for one in outcomes for mark in one.marks]
+    late: list[tuple[date, Postmark]] = []
     for site in sites.each(config) if config.deliver else ():
-        marks += nightly.deliver_left(site, now, {day for language, day in done if language == site.language})
-    if failure or (failure := nightly.undelivered(marks)):
+        more, errors = nightly.deliver_left(site, now, {day for language, day in done if language == site.language})
+        late += more
+        failure = failure or next(iter(errors), None)
+    if failure := failure or nightly.undelivered([*marks, *late]):
         raise failure
+    if text := left_to_do(given, jobs, late):
+        show(given, [{"announced": day, "receiver": mark.receiver, "state": mark.state} for day, mark in late], text)
     return sum(one.edition.count("pending") for one in outcomes if one.edition)
+
+
+def left_to_do(given: dict[str, Any], jobs: "Sequence[Job]", late: "Sequence[tuple[date, Postmark]]") -> str:
+    """The last line where nothing was to be made, or where something was delivered that an earlier run could not."""
+    sent = ", ".join(f"{day} to {mark.receiver}" for day, mark in late if mark.state == "sent")
+    since = f" since {given['since']}" if given["since"] else ": every edition is there and complete"
+    return " · ".join(
+        filter(None, ["" if jobs else f"nothing is left to do{since}", sent and f"delivered now: {sent}"])
+    )
 
 
 def run_all(jobs: "Sequence[Job]", desks: Desks, given: dict[str, Any], outcomes: "list[Outcome]") -> None:

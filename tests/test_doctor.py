@@ -688,3 +688,21 @@ def test_a_workflow_of_the_repository_is_found(look: Doctor, home: Path, monkeyp
     (home / "below").mkdir()
     monkeypatch.chdir(home / "below")
     assert "night.yaml" in said(look("jobs"), "schedule")
+
+
+def test_a_receiver_that_would_never_get_anything_is_told_of(tmp_path: Path) -> None:
+    """A language that no edition is made in, and a section that exists nowhere."""
+    from digest.config import Config
+    from digest.doctor import receivers
+    from digest.settings import DeliverSettings
+
+    ways = (
+        DeliverSettings(name="a", url_env="HOOK", language="ja"),
+        DeliverSettings(name="b", url_env="HOOK", sections=("cs.CL", "Nope")),
+    )
+    config = Config(output=tmp_path, categories=("cs.CL",), deliver=ways)
+
+    first, second = (receivers.receiver(config, one) for one in ways)
+
+    assert (first.mark, first.fact) == ("wrong", "no edition is made in ja, so nothing is sent")
+    assert (second.mark, second.fact) == ("wrong", "no section is called 'Nope'")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from digest import envfile
 from digest.cli import main
-from digest.console import ENGINE, SHARED, DigestGroup, options
+from digest.console import ENGINE, SHARED, TROUBLE, DigestGroup, options
 from digest.errors import ConfigError
 
 SECRET = "sk-1#2$HOME=3"
@@ -42,7 +43,9 @@ def group() -> None:
 
 @group.command()
 @options(ENGINE, SHARED)
-def tell(**given: object) -> None:
+def tell(**given: Any) -> None:
+    if trouble := click.get_current_context().meta.get(TROUBLE):
+        raise trouble
     click.echo(f"{given['model']} {os.environ.get('OPENAI_API_KEY')}")
 
 

@@ -107,9 +107,9 @@ def test_cron_itself_takes_the_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", [0, 75])
 def test_cron_runs_what_is_meant(tmp_path: Path, code: int) -> None:
-    """Blanks, quotes, $ and % in paths mean themselves; the log grows, and its end is printed when a run failed."""
+    """Blanks, quotes, $ and % mean themselves; the log grows; a failed run prints its end and exits as it did."""
     folder = tmp_path / ODD
-    program = script(folder / "bin/digest", f'printf "%s|" "$PWD" "$@"; echo oh >&2; exit {code}')
+    program = script(folder / "bin/digest", f'printf "%s|" "$PWD" "$@" >&2; echo oh >&2; exit {code}')
     job = JOBS["cron"](place(folder, program=(str(program),)))
     (line,) = [one for one in job.files[0].text.splitlines() if not one.startswith("#")]
     command = re.sub(
@@ -119,7 +119,8 @@ def test_cron_runs_what_is_meant(tmp_path: Path, code: int) -> None:
     for _ in range(2):
         done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False, cwd="/")
 
-    said = f"{folder}|run|--catch-up|--log|lines|oh\n"
+    said = f"{folder}|run|--catch-up|--patience|60|--log|lines|oh\n"
+    assert done.returncode == code
     assert (folder / "digest.log").read_text(encoding="utf-8") == said * 2
     assert (done.stdout, done.stderr) == (said * 2 if code else "", "")
 
@@ -153,7 +154,7 @@ def test_other_settings_are_named(tmp_path: Path) -> None:
     found = place(tmp_path)
     (tmp_path / "digest.toml").rename(tmp_path / "other.toml")
 
-    assert found.words == ("/opt/venv/bin/digest", "run", "--catch-up")
+    assert found.words == ("/opt/venv/bin/digest", "run", "--catch-up", "--patience", "60")
     assert Place(**{name: getattr(found, name) for name in Place.__slots__} | {"file": tmp_path / "other.toml"}).words[
         -2:
     ] == ("--config", "other.toml")
@@ -571,4 +572,4 @@ def test_every_job_is_offered() -> None:
     from digest.init_commands import SCHEDULES
 
     assert tuple(JOBS) == SCHEDULES
-    assert places.RUN == ("run", "--catch-up")
+    assert places.RUN == ("run", "--catch-up", "--patience", "60")

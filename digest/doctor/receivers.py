@@ -5,11 +5,12 @@ Sends no message: it greets the mail server, logs in and leaves.
 
 from collections.abc import Iterator
 
-from .. import outbox
+from .. import delivery, outbox
 from ..config import Config
 from ..deliver import RefusedError
 from ..deliver.smtp import Smtp
 from ..errors import DigestError
+from ..identifiers import canonical_category
 from ..settings import DeliverSettings
 from . import ONLINE, Check, Patient, failed
 
@@ -44,10 +45,30 @@ def receiver(config: Config, one: DeliverSettings) -> Check:
         ConfigError: its address is not set or can't be read.
     """
     sends = " and ".join(one.sends)
+    if one in delivery.strangers(config):
+        mend = f"language in [[deliver]], or {one.language} among the languages of digest.toml"
+        return Check(f"to {one.name}", "wrong", f"no edition is made in {one.language}, so nothing is sent", mend)
+    if unknown := _unknown(config, one):
+        mend = "sections in [[deliver]]: titles of [[section]], or categories"
+        return Check(f"to {one.name}", "wrong", f"no section is called {unknown!r}", mend)
     if one.mail:
         return Check(f"to {one.name}", "ok", f"{sends} by mail to {one.mail}")
     outbox.opened(config, one)
     return Check(f"to {one.name}", "ok", f"{sends}; the address in {one.url_env} can be read (nothing was sent)")
+
+
+def _unknown(config: Config, one: DeliverSettings) -> str | None:
+    """The first name among its sections that is neither a title nor a category."""
+    titles = {section.title.casefold() for section in config.section}
+    return next((name for name in one.sections if name.casefold() not in titles and not _is_category(name)), None)
+
+
+def _is_category(name: str) -> bool:
+    try:
+        canonical_category(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _greeted(config: Config) -> Check:
