@@ -824,6 +824,36 @@ def test_what_was_not_delivered_is_sent_by_the_next_run(
     assert "503" in failed.stderr
     assert again.exit_code == 0, again.output
     assert sorted("failed" in one["title"] for one in got) == [False, True]
+    assert again.stdout.splitlines()[-1].endswith(" · delivered now: 2026-03-20 to hook")
+
+
+def test_marks_that_nobody_can_read_end_a_run_with_their_mend(
+    weekly: Run, home: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who had the edition is not known: nothing is sent on a guess, and the command that sends it again is named."""
+    got = hooked(home, service, monkeypatch)
+    weekly("run")
+    (home / "site/editions/.delivered/2026-03-20.json").write_text("{", encoding="utf-8")
+
+    result = weekly("run", "--catch-up")
+
+    assert result.exit_code == 2
+    assert "digest deliver 2026-03-20 sends the edition to all again" in result.stderr
+    assert "complete" not in result.stdout
+    assert [one["title"] for one in got if "2026-03-20" in one["title"]] == [got[0]["title"]]
+
+
+def test_a_receiver_without_its_variable_is_a_mistake_to_mend(
+    weekly: Run, home: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trying again mends nothing: exit 2, not 75."""
+    hooked(home, service, monkeypatch)
+    monkeypatch.delenv("HOOK")
+
+    result = weekly("run")
+
+    assert result.exit_code == 2
+    assert "HOOK is not set" in result.stderr
 
 
 def test_a_failed_night_is_told_to_receivers(
