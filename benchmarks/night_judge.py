@@ -94,19 +94,22 @@ def every_card(left: Left) -> Promise:
 # ------------------------------------------------------------------------------------------ money
 
 
+AFRESH = 2  #: times that a paper is asked for once more where no answer can be used
+
+
 def nothing_paid_twice(left: Left) -> Promise:
     """No request body was answered twice for the nightly job, but what no program can know of after a blow."""
     promise = Promise("Nothing was paid twice")
     answered: dict[str, list[Passage]] = defaultdict(list)
     for one in left.world.toll.passages:
-        if one.outcome == "answered" and one.key == KEY:
+        if one.outcome in ("answered", "of no use") and one.key == KEY:
             answered[one.body].append(one)
     strangers = Counter(one.key for one in left.world.toll.passages if one.key not in (KEY, *KEYS.values()))
     promise.broken += [f"{count} requests came without a key that was given" for count in strangers.values()]
     causes = Counter[str]()
     for passages in answered.values():
-        for first in passages[:-1]:
-            causes[cause := _cause_of_repeat(left, first)] += 1
+        for nth, first in enumerate(passages[:-1]):
+            causes[cause := _cause_of_repeat(left, first, nth)] += 1
             if cause == "no reason":
                 nights = [_night_of(left, one) for one in passages]
                 promise.broken.append(f"the same request was answered on {' and on '.join(nights)}")
@@ -117,7 +120,9 @@ def nothing_paid_twice(left: Left) -> Promise:
     return promise
 
 
-def _cause_of_repeat(left: Left, first: Passage) -> str:
+def _cause_of_repeat(left: Left, first: Passage, nth: int) -> str:
+    if first.outcome == "of no use" and nth < AFRESH:
+        return "asked afresh, as the answer was of no use"
     for one in left.processes:
         if one.struck and first.began <= one.struck_at <= first.ended + NEAR:
             return f"in flight at a {one.struck}"

@@ -8,6 +8,7 @@ import email
 import email.policy
 import hashlib
 import json
+import re
 import threading
 import time
 from collections.abc import Coroutine
@@ -20,7 +21,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 Result = TypeVar("Result")
 
-Outcome = Literal["in flight", "answered", "no answer in it", "refused", "broken", "gone"]
+Outcome = Literal["in flight", "answered", "no answer in it", "of no use", "refused", "broken", "gone"]
+CHINESE = re.compile(r"[\u4e00-\u9fff]{2}")
+FIELDS = 2  #: of a note on a change; a card has five
 FORWARDED = ("Authorization", "Content-Type")
 RETURNED = ("Content-Type", "Retry-After")
 SLOW = 1.0  #: seconds that a slow receiver takes
@@ -130,7 +133,7 @@ class Toll:
             one.outcome = "refused"
         else:
             assert isinstance(response.body, bytes)
-            one.outcome = "answered" if _holds_an_answer(response.body) else "no answer in it"
+            one.outcome = _outcome_of(response.body)
         return response
 
     @staticmethod
@@ -140,10 +143,21 @@ class Toll:
         return web.Response(status=502)
 
 
-def _holds_an_answer(body: bytes) -> bool:
-    with suppress(ValueError, LookupError, TypeError):
-        return bool(json.loads(body)["choices"][0]["message"])
-    return False
+def _outcome_of(body: bytes) -> Outcome:
+    """Whether a completion holds an answer, and one that could make a card: five fields, and Chinese in them."""
+    try:
+        choice = json.loads(body)["choices"][0]
+        text = choice["message"]["content"]
+    except (ValueError, LookupError, TypeError):
+        return "no answer in it"
+    if not isinstance(text, str):
+        return "no answer in it"
+    with suppress(ValueError):
+        fields = json.loads(text[text.index("{") : text.rindex("}") + 1])
+        filled = [one for one in fields.values() if isinstance(one, str) and CHINESE.search(one)]
+        if choice.get("finish_reason") != "length" and len(filled) >= FIELDS:
+            return "answered"
+    return "of no use"
 
 
 @dataclass(frozen=True, slots=True)
