@@ -181,7 +181,7 @@ Judged from outside, from the data's own lists, the records as plain JSON, what 
   receiver that took it and hung up, or a blow between handing over and the mark.
 - A request is paid twice if the same body was answered twice. Excused, and counted, is only what no program can know:
   an answer under way at a kill -9 or SIGTERM, or sent less than 0.3 s before it; and one that came while the disk was
-  full. A paper whose answers make no card (cut short, in English) is asked afresh on purpose, up to twice: counted, too.
+  full. A paper whose answers make no card (cut short, English) is asked afresh on purpose, up to twice: counted, too.
 - A failed run says so by exit code and on standard error, and somebody who can be reached has a message about it by
   the end of the next night. No message is due from a run that was asked to stop, that let another one go first, or
   that was killed before it did anything; a later run takes up what they left.
