@@ -74,6 +74,10 @@ def _complete(config: Config, store: Store, day: date) -> bool:
     if edition is None or selection.missing_rules(config.rules, edition) is not None:
         return False
     edition = selection.arrange(edition, config.rules) if edition.excluded else edition  # its rule may be gone
+    if config.engine.name not in ("echo", "local") and any(
+        entry.is_draft for entry in (*edition.entries, *edition.replacements)
+    ):
+        return False  # a service does better
     return not edition.count("pending") and not history.to_summarize(edition)
 
 

@@ -7,16 +7,19 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from . import money
+from . import machine, money, weights
 from .config import Config
 from .engines import Engine, abilities, open_engine
 from .engines.budgeted import BudgetedEngine, Meter, limits
 from .engines.cached import CachedEngine, open_cache
 from .engines.fallback import FallbackEngine
-from .errors import ConfigError
-from .hooks import Clock
+from .errors import ConfigError, DigestError
+from .hooks import Clock, Watch, unwatched
+from .languages import language_of
 from .models import Request
+from .settings import EngineSettings
 
 if TYPE_CHECKING:
     import diskcache
@@ -24,16 +27,80 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ASKING = ("batch", "chat")  #: engines that need a service and its key
+CONTEXTS = (8192, 4096)  #: tokens of a question and its reply, for a model on this machine: what there is memory for
 PATIENCE = 30.0  #: seconds that the first service may be down where there is a second
 
 
 def model_of(config: Config) -> str:
-    """The model to ask for; an engine without one must not answer in the name of another's."""
+    """
+    The model to ask for; an engine without one must not answer in the name of another's.
+
+    Raises:
+        ConfigError: it is to be one of this machine, and can be none.
+    """
+    if config.engine.name == "local":
+        return weights.name_of(config.engine.model, config.language)
     return "echo" if config.engine.name == "echo" else config.engine.model
 
 
+def writes_drafts(config: Config) -> bool:
+    """Whether the small model writes that comes with the program: cards alone, and rough ones."""
+    return config.engine.name == "local" and weights.parse(config.engine.model).kind == "draft"
+
+
+def improves_drafts(config: Config) -> bool:
+    """Whether the engine does better than the small model: any but itself, and the one that writes nothing."""
+    return config.engine.name != "echo" and not writes_drafts(config)
+
+
+def for_sample(config: Config, variable: str | None) -> tuple[Config, str]:
+    """
+    The configuration for the sample day: the small model of this machine writes it where nothing else can be asked.
+
+    Args:
+        config: As it is for every other day.
+        variable: The one that holds the key; None: none does.
+
+    Returns:
+        It, and who writes the cards and why; empty for an engine without a model that we know.
+    """
+    settings = config.engine
+    if not config.has_service and "name" not in settings.model_fields_set:
+        engine = EngineSettings(name="local", api_key_env=settings.api_key_env)
+        said = f"no {settings.api_key_env}: a small model on this machine writes drafts"
+        return config.model_copy(update={"engine": engine}), said
+    if settings.name in ASKING:
+        place = urlsplit(settings.base_url).hostname if settings.base_url else "api.openai.com"
+        why = f"{variable} is set" if variable else "as configured"
+        return config, f"{why}: {settings.model} at {place} writes the cards"
+    if settings.name != "local":
+        return config, ""
+    what = (
+        "a small model on this machine writes drafts"
+        if writes_drafts(config)
+        else f"{model_of(config)} on this machine"
+    )
+    return config, f"as configured: {what}"
+
+
+def require(config: Config) -> None:
+    """
+    See to what an engine needs and is quickly looked for: a key, or the library and a model that writes the language.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    if config.engine.name in ASKING:
+        config.key()
+    elif config.engine.name == "local":
+        model_of(config)
+        weights.require_library()
+
+
 @contextmanager
-def cached_engine(config: Config, clock: Clock, meter: Meter | None = None) -> Iterator[CachedEngine | FallbackEngine]:
+def cached_engine(
+    config: Config, clock: Clock, meter: Meter | None = None, watch: Watch = unwatched
+) -> Iterator[CachedEngine | FallbackEngine]:
     """
     The engine behind the cache of replies, within the budget; it is opened when something is left to ask.
 
@@ -42,7 +109,7 @@ def cached_engine(config: Config, clock: Clock, meter: Meter | None = None) -> I
     counted, second = meter or Meter(), config.on_fallback
     cache = open_cache(config.cache)
     try:
-        first = _kept(config, clock, cache, counted)
+        first = _kept(config, clock, cache, counted, watch)
         if second is None:
             yield first
         else:
@@ -61,16 +128,20 @@ def misses(config: Config, clock: Clock, requests: Iterable[Request]) -> list[Re
         return cached.misses(requests)
 
 
-def _kept(config: Config, clock: Clock, cache: "diskcache.Cache", counted: Meter) -> CachedEngine:
+def _kept(
+    config: Config, clock: Clock, cache: "diskcache.Cache", counted: Meter, watch: Watch = unwatched
+) -> CachedEngine:
     """One service behind the cache."""
     prices = config.price_table
 
     def opened() -> Engine:
         price = price_of(config)
-        engine = _opened(config, clock)
+        engine = _opened(config, clock, watch)
         if config.engine.name == "chat" and any((config.cache / "batches").glob("*.json")):
             log.warning("a batch is under way: --engine batch fetches it; what it holds is paid for again now")
         budget = limits(**config.budget.model_dump(), price=price, meter=counted, spent=cached.spent, clock=clock)
+        if config.engine.name == "local":
+            budget = ()  # nobody is paid, whatever was spent before
         shared = any(limit.name != "per_run" for limit in budget)
         return BudgetedEngine(engine, counted, prices, budget, cached.claims if shared else None)
 
@@ -78,9 +149,10 @@ def _kept(config: Config, clock: Clock, cache: "diskcache.Cache", counted: Meter
     return cached
 
 
-def _opened(config: Config, clock: Clock) -> Engine:
+def _opened(config: Config, clock: Clock, watch: Watch = unwatched) -> Engine:
     """The engine itself."""
     settings = config.engine
+    more = _on_this_machine(config, watch) if settings.name == "local" else _options(config, clock)
     return open_engine(
         settings.name,
         base_url=settings.base_url,
@@ -90,7 +162,7 @@ def _opened(config: Config, clock: Clock) -> Engine:
         tokens_per_minute=settings.tokens_per_minute,
         timeout_seconds=settings.timeout_seconds,
         clock=clock,
-        **_options(config, clock),
+        **more,
     )
 
 
@@ -104,6 +176,32 @@ def _options(config: Config, clock: Clock) -> dict[str, Any]:
         found |= {"folder": config.cache, "wait_seconds": settings.batch_wait_seconds}
         return found | {"otherwise": lambda: _opened(_at_once(config), clock)}
     return found | ({"patience_seconds": PATIENCE} if settings.fallback else {})
+
+
+def _on_this_machine(config: Config, watch: Watch) -> dict[str, Any]:
+    """What the engine takes that runs a model itself: its files, verified, and what of the machine it may use."""
+    weights.require_library()
+    place = weights.place(config.shared, config.cache)
+    hub = config.hub or weights.HUB
+    found = weights.find(config.engine.model, config.language, place, watch, home=config.home, hub_url=hub)
+    context = _fitting(found, config.engine.concurrency)
+    weights.try_out(found, place)
+    script = language_of(config.language).script
+    return {"weights": found, "script": script, "threads": machine.threads(), "context": context, "watch": watch}
+
+
+def _fitting(found: weights.Weights, slots: int) -> int:
+    """Tokens for a question and its reply, as there is memory for; the draft model's prompt is short."""
+    *larger, least = CONTEXTS
+    for context in larger if not found.draft else ():
+        try:
+            weights.require_memory(found, slots * context)
+        except DigestError as error:
+            log.debug("%s", error)
+        else:
+            return context
+    weights.require_memory(found, slots * least)
+    return least
 
 
 def _at_once(config: Config) -> Config:

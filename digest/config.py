@@ -67,6 +67,7 @@ class Config(Part):
     together: Languages | None = None  #: of all sites, where `languages` are only some of them
     file: Path | None = None  #: the one that was read
     home: Path = Path()  #: where a user's prompts/ and templates/ are looked for: beside the config file
+    hub: str | None = None  #: where models are downloaded from, if not from Hugging Face; from the environment only
     shared: Path | None = None  #: where all processes of this user wait for their turn at arXiv; None: each for itself
     api_key: SecretStr | None = None  #: from the environment only
     fallback_key: SecretStr | None = None  #: from the environment only
@@ -130,6 +131,13 @@ class Config(Part):
         return (services.at(self.engine.base_url) if has_address else None) or named
 
     @property
+    def has_service(self) -> bool:
+        """Whether a service can be asked: with a key, or because it wants none."""
+        wants_none = self.service is not None and not self.service.key
+        is_own = self.engine.base_url is not None and self.engine.service is None
+        return self.api_key is not None or is_own or wants_none
+
+    @property
     def price_table(self) -> Prices:
         """What models cost: the user's own prices, then those that the program knows of the service in use."""
         own = {model: ModelPrice(**price.model_dump()) for model, price in self.prices.items()}
@@ -178,7 +186,8 @@ class Config(Part):
             name = self.engine.api_key_env
             raise ConfigError(
                 f"no API key: the environment variable {name} is not set",
-                hint=f"export {name}=…, or a line {name}=… in digest.env (any word for a local server that wants none)",
+                hint=f"export {name}=…, or a line {name}=… in digest.env (any word for a local server that wants none);"
+                " without any key, --engine local writes rough drafts on this machine",
             )
         return self.api_key.get_secret_value()
 
@@ -224,7 +233,7 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     """
     path = file or Path(DEFAULT_FILE)
     table = _read(path) if file is not None or path.exists() else {}
-    for reserved in ("file", "home", "shared", "api_key", "fallback_key", "secrets", "front", "together"):
+    for reserved in ("file", "home", "hub", "shared", "api_key", "fallback_key", "secrets", "front", "together"):
         if reserved in table:
             raise ConfigError(f"{path}: {reserved}: unknown key", hint="keys stay in the environment")
     for name in ("output", "cache", "readme"):
@@ -252,6 +261,7 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
         "secrets": {
             name: SecretStr(said) for name in _secret_names(config) if (said := environment.get(name, "").strip())
         },
+        "hub": environment.get("HF_ENDPOINT", "").strip() or None,
         "shared": shared,
     }
     return config.model_copy(update=keys)

@@ -152,7 +152,7 @@ ENGINE = (
     click.option("--service", envvar="DIGEST_SERVICE", help="deepseek, openai, qwen, ollama...: sets what you do not."),
     click.option("--model", envvar="DIGEST_MODEL", help="Name of the model at the service."),
     click.option("--base-url", envvar="OPENAI_BASE_URL", help="Its address, up to /v1."),
-    click.option("--engine", envvar="DIGEST_ENGINE", help='chat, batch, echo or "module:attribute".'),
+    click.option("--engine", envvar="DIGEST_ENGINE", help='chat, batch, echo, local or "module:attribute".'),
     click.option("--concurrency", type=int, envvar="DIGEST_CONCURRENCY", help="Requests at once."),
 )
 #: parameter -> config key
@@ -210,6 +210,12 @@ def configured(given: dict[str, Any]) -> "Config":
     config = load(given["config_file"], settings, {"HOME": home()} | os.environ)
     hide(config.hidden, given)
     return config.with_keywords(given.get("keywords", ()))
+
+
+def key_variable(config: "Config") -> str | None:
+    """The environment variable that holds the key in use; None: there is no key."""
+    names = (config.engine.api_key_env, "OPENAI_API_KEY") if config.api_key else ()
+    return next((name for name in names if os.environ.get(name, "").strip()), None)
 
 
 def set_up_logging(given: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 State = Literal["shown", "flagged", "pending"]
 Source = Literal["feed", "search", "oai", "file", "sample"]  #: where a list of papers comes from
 FieldName = Literal["tldr", "motivation", "method", "result", "conclusion"]
+DRAFT_MODEL = "gemma-3-270m-"  #: what names of the small model begin with that comes with the program
 FIELDS: tuple[FieldName, ...] = get_args(FieldName)  #: of a card, in reading order
 
 Line = Annotated[str, AfterValidator(one_line)]  #: plain text on one line, whatever came in
@@ -80,6 +81,11 @@ class Origin(Record):
     repair: bool = False  #: the reply to a second asking, which named what was wrong with the first
     cost: float | None = None  #: money, by the price table of the run that first saw the reply; None: no price known
     currency: str | None = None
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether the small model wrote it that comes with the program."""
+        return self.engine == "local" and self.model.startswith(DRAFT_MODEL)
 
 
 class Bill(Record):
@@ -160,6 +166,11 @@ class Entry(Record):
     excluded_by: Line | None = None  #: the rule that keeps it out: 'exclude: survey'
     first_announced: date | None = None  #: of the earlier edition that had the paper first; None: this one
     change: Change | None = None  #: of a replacement whose earlier version an edition holds
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether its card is one that any other engine would do better."""
+        return self.card is not None and self.card.origin.is_draft
 
     @property
     def state(self) -> State:

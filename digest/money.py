@@ -49,6 +49,9 @@ class Price:
         return replace(self, input=self.input * share, output=self.output * share, cached=cached)
 
 
+NOTHING = Price(0.0, 0.0, source="a model on this machine")
+
+
 @dataclass(frozen=True, slots=True)
 class Prices:
     """The price tables of a configuration; the user's own come before those that the program knows."""
@@ -66,6 +69,8 @@ class Prices:
         >>> Prices(own={"gpt-4o": Price(2.5, 10)}).of("gpt-4o-mini") is None
         True
         """
+        if engine == "local":
+            return NOTHING
         names = (model, _DATED.sub("", model))
         found = (table[name] for table in (self.own, self.known) for name in names if name in table)
         price = next(found, self.others)

@@ -10,7 +10,6 @@ from . import (
     backends,
     cache_rows,
     heads,
-    history,
     listings,
     pipeline,
     postmarks,
@@ -86,8 +85,8 @@ def together(found: Sequence[Estimate]) -> Estimate:
 
 def _cards(config: Config, edition: Edition, replies: Mapping[str, str]) -> Iterator[Request]:
     prompt, model = pipeline.read_prompt(config), backends.model_of(config)
-    for entry in (*edition.entries, *history.to_summarize(edition)):
-        if entry.card is None and entry.paper.arxiv_id not in replies:
+    for entry in pipeline.to_ask(config, edition):
+        if entry.paper.arxiv_id not in replies:
             yield prompts.ask(prompt, entry.paper, model=model)
 
 

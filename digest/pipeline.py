@@ -83,8 +83,8 @@ def run(
     if message := nothing_announced(config, order, day, clock):
         return Outcome(day, None, message, gaps=gaps(config, order, day))
     store = Store(config.output)
-    if config.engine.name in backends.ASKING and order.papers is None and store.load(day) is None:
-        config.key()  # before arXiv is asked for anything and anything is written
+    if order.papers is None and store.load(day) is None:
+        backends.require(config)  # before arXiv is asked for anything and anything is written
     backends.price_of(config)
     if config.readme:
         frontpage.examine(config.readme)
@@ -104,7 +104,7 @@ def _run(
         delivery.promise(config, day, clock)
     _follow_keywords(config, desk, store)
     failure = None
-    with backends.cached_engine(config, clock, meter) as cached:
+    with backends.cached_engine(config, clock, meter, watch) as cached:
         try:
             edition = summarize(config, edition, RecordedEngine(replies, cached, clock), watch)
             edition = describe(config, edition, cached)
@@ -211,18 +211,27 @@ def summarize(config: Config, edition: Edition, engine: Engine, watch: Watch = u
     """
     store = Store(config.output)
     edition = rejudging.rejudged(edition, read_glossary(config))
-    todo = [entry for entry in edition.entries if entry.card is None]
-    todo += history.to_summarize(edition)
+    todo = to_ask(config, edition)
+    drafts = {entry.paper.arxiv_id: entry for entry in todo if entry.is_draft}
     settled: list[Entry] = []
     try:
         watch("summarize", 0, len(todo))
-        for entry in summary.summarize(todo, engine, read_prompt(config), model=backends.model_of(config)):
-            settled.append(entry)
+        prompt, model = read_prompt(config), backends.model_of(config)
+        for entry in summary.summarize(todo, engine, prompt, model=model, again=True):
+            draft = drafts.get(entry.paper.arxiv_id)
+            settled.append(rejudging.improved(draft, entry) if draft else entry)
             watch("summarize", len(settled), len(todo))
     finally:
         edition = money.billed(edition.with_entries(settled), config.price_table)
         store.save(edition)
     return edition
+
+
+def to_ask(config: Config, edition: Edition) -> list[Entry]:
+    """The papers that a card is to be asked for: those without one and, of an engine that can do better, drafts."""
+    todo = [entry for entry in edition.entries if entry.card is None]
+    todo += history.to_summarize(edition)
+    return [*todo, *rejudging.drafts(edition)] if backends.improves_drafts(config) else todo
 
 
 def describe(config: Config, edition: Edition, engine: Engine) -> Edition:
@@ -246,6 +255,6 @@ def describe(config: Config, edition: Edition, engine: Engine) -> Edition:
 def to_describe(config: Config, edition: Edition) -> list[tuple[Paper, Entry]]:
     """The replacements whose change needs its note, each behind the paper as it was before."""
     changed = (entry.change for entry in edition.replacements if history.is_rewritten(entry))
-    if config.engine.name == "echo" or all(change is None or change.note for change in changed):
+    if not backends.improves_drafts(config) or all(change is None or change.note for change in changed):
         return []  # without a look at other editions
     return list(history.to_describe(edition, earlier(Store(config.output), edition)))

@@ -18,6 +18,16 @@ def without_echo(edition: Edition) -> Edition:
     return edition.with_entries(entry.model_copy(update=bare) for entry in echoed)
 
 
+def drafts(edition: Edition) -> tuple[Entry, ...]:
+    """The entries whose cards are drafts of the small model, where another engine is at hand; excluded ones apart."""
+    return tuple(entry for entry in (*edition.entries, *edition.replacements) if entry.is_draft)
+
+
+def improved(draft: Entry, after: Entry) -> Entry:
+    """A draft after another engine was asked for it: with the new card or, where that failed, as it was."""
+    return after if not after.is_draft else draft.model_copy(update={"replies": after.replies})
+
+
 def rejudged(edition: Edition, terms: Glossary) -> Edition:
     """The edition with its flags as today's checks and glossary set them: a better check needs no new request."""
     checks = "-".join(filter(None, [resources.fingerprint(*CHECKS), terms.digest]))

@@ -209,7 +209,7 @@ def _ask(config: Config, work: _Work, clock: Clock, hint: str | None, watch: Wat
     prompt, model = pipeline.read_prompt(config), backends.model_of(config)
     if not work.tasks:
         return
-    with backends.cached_engine(config, clock) as cached:
+    with backends.cached_engine(config, clock, watch=watch) as cached:
         try:
             for tasks in _batches(work.tasks):
                 takes = {task.arxiv_id: request.take for task, request in _questions(config, tasks.values(), hint)}

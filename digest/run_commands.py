@@ -21,9 +21,11 @@ from .console import (
     SHARED,
     configured,
     exclusive,
+    key_variable,
     now,
     options,
     progress,
+    say,
     show,
     watched,
 )
@@ -78,6 +80,8 @@ def run(**given: Any) -> None:
     exclusive(given, announced="--date", since="--since", sample="--sample", catch_up="--catch-up")
     exclusive(given, papers="--papers", sample="--sample", catch_up="--catch-up")
     config = configured(given)
+    if given["sample"]:
+        config = for_sample(config, given)
     order = agenda.Order(given["announced"], given["papers"], given["sample"], given["refresh"])
     jobs = jobs_of(config, order, given["since"], catch_up=given["catch_up"])
     days = sorted({one.announced for _, one in jobs if one.announced})
@@ -93,6 +97,16 @@ def run(**given: Any) -> None:
         missing = run_and_deliver(config, jobs, Desks(open_desk), given)
     if given["strict"] and missing:
         click.get_current_context().exit(EX_CARDS_MISSING)
+
+
+def for_sample(config: "Config", given: dict[str, Any]) -> "Config":
+    """The configuration for the sample day; who writes its cards is said."""
+    from . import backends
+
+    config, said = backends.for_sample(config, key_variable(config))
+    if said and not given["quiet"]:
+        say(said)
+    return config
 
 
 def jobs_of(config: "Config", order: "Order", since: date | None, *, catch_up: bool = False) -> "list[Job]":

@@ -178,6 +178,14 @@ class EngineSettings(Backend):
     batch_wait_seconds: Annotated[Number, Field(ge=0)] = 600.0  #: of engine "batch", before it is left to a later run
     fallback: FallbackSettings | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_this_machine(cls, table: Any) -> Any:
+        """What nobody said of a model on this machine: which one, and how many replies at once."""
+        if isinstance(table, dict) and table.get("name") == "local":
+            return {"model": "draft", "concurrency": 1} | table
+        return table
+
 
 class SectionSettings(Part):
     """`[[section]]`: a group of papers by keyword or author."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import accounts, money, report
+from .hooks import TOKENS
 from .models import FIELDS, Edition, Entry, Reason
 from .plaintext import counted
 from .tex import plain
@@ -183,12 +184,20 @@ def live_progress() -> "Iterator[Watch]":
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
         tasks: dict[str, Any] = {}
+        shown = ""
 
         def watch(stage: str, done: int, total: int) -> None:
+            nonlocal shown
+            if stage == TOKENS:
+                if shown:
+                    display.update(tasks[shown], description=f"{shown} · {done:,} tokens · {total}/s")
+                return
             if stage not in tasks:
-                for earlier in tasks.values():
-                    display.update(earlier, visible=False)
                 tasks[stage] = display.add_task(stage, total=None)
+            if stage != shown:
+                for name, task in tasks.items():
+                    display.update(task, visible=name == stage)
+                shown = stage
             display.update(tasks[stage], completed=done, total=total or None)
 
         yield watch

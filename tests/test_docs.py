@@ -70,9 +70,17 @@ def test_every_config_key_is_in_the_example() -> None:
     ]
     for part, written in parts:
         keys = {field.alias or name for name, field in part.model_fields.items()}
-        assert keys - {"file", "home", "shared", "api_key", "fallback_key", "secrets", "front", "together"} == set(
-            written
-        ), part
+        assert keys - {
+            "file",
+            "home",
+            "hub",
+            "shared",
+            "api_key",
+            "fallback_key",
+            "secrets",
+            "front",
+            "together",
+        } == set(written), part
 
 
 def test_every_variable_is_in_the_readme() -> None:

@@ -37,7 +37,14 @@ FORBIDDEN = {
 #: modules that hold such things only
 SHUT_OUT = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "code", "ctypes", "telnetlib", "xml"}
 #: where a module is named by text: our own registries, and what the user writes as "module:attribute"
-LOADERS = {"engines/__init__.py", "render/__init__.py", "deliver/__init__.py", "doctor/__init__.py"}
+LOADERS = {
+    "engines/__init__.py",
+    "engines/local.py",  # a constant: the library is an extra
+    "packaged.py",  # "package:NAME", as the user's configuration says
+    "render/__init__.py",
+    "deliver/__init__.py",
+    "doctor/__init__.py",
+}
 #: rules of ruff against unsafe code that are put aside somewhere, each with its reason
 ASIDE = {
     "S104",  # an address is compared with, not bound to

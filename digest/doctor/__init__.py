@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what these import needs time zones, and whether there are a
 PARTS = (
     "digest.doctor.intake:examine",
     "digest.doctor.service:examine",
+    "digest.doctor.model:examine",
     "digest.doctor.interfaces:examine",
     "digest.doctor.dates:examine",
     "digest.doctor.disk:examine",

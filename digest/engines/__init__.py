@@ -14,6 +14,7 @@ ENGINES = {
     "batch": "digest.engines.batch:BatchEngine",
     "chat": "digest.engines.chat:ChatEngine",
     "echo": "digest.engines.echo:EchoEngine",
+    "local": "digest.engines.local:LocalEngine",
 }
 
 

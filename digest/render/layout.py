@@ -181,11 +181,11 @@ def further_reasons(entry: Entry, title: str) -> tuple[Reason, ...]:
 
 
 def is_regenerated(entry: Entry) -> bool:
-    """Whether its card took the place of another that was made for it; not so where a new version got a new card."""
+    """Whether its card took another one's place; not so that of a draft, or where a new version got a new card."""
     made_before = takewhile(
         lambda key: entry.card is None or key != entry.card.origin.key, (one.key for one in entry.replies)
     )
-    return not {card.origin.key for card in entry.earlier}.isdisjoint(made_before)
+    return not {card.origin.key for card in entry.earlier if not card.origin.is_draft}.isdisjoint(made_before)
 
 
 def money(amount: float) -> str:

@@ -74,8 +74,7 @@ def violations(visit: Visit, folded: bool) -> list[str]:
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1280, "light")])
 def test_an_accessibility_engine_finds_no_violation(browser: "Browser", site: Path, width: int, scheme: str) -> None:
     """Of WCAG 2.2 AA and of good practice: each kind of page, hostile days and formulas too, everything unfolded."""
     engine = pytest.importorskip("axe_playwright_python.base").AXE_FILE_PATH.read_text(encoding="utf-8")
