@@ -33,7 +33,7 @@ from digest.summary import summarize
 SEED = 7  #: papers are drawn with it
 HEAD = (
     "| model | cards | pass all checks | at the first answer | with a doubt | none | figures right | names right "
-    "| chrF | s a card |\n|---|---|---|---|---|---|---|---|---|---|"
+    "| chrF | s a reply |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -78,7 +78,7 @@ def row_of(name: str, rows: Sequence[dict[str, Any]], entries: Sequence[Entry], 
     good = [one for one in entries if one.state == "shown"]
     at_once = sum(len(one.replies) == 1 for one in good)
     chrf = CHRF().corpus_score(said, [[references[one.paper.arxiv_id] for one in whole]]).score if said else 0.0
-    pace = f"{sum(seconds) / len(entries):.1f}" if seconds else "–"
+    pace = f"{sum(seconds) / len(seconds):.1f}" if seconds else "–"
     figures_right = f"{1 - wrong['figure'] / printed:.1%} of {printed}" if printed else "–"
     names_right = f"{1 - wrong['name'] / names:.1%} of {names}" if names else "–"
     count = len(entries)
