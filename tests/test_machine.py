@@ -55,6 +55,14 @@ def test_a_limit_of_the_first_kind_of_control_groups_counts(system: Path) -> Non
     assert machine.free_memory(system) == GB
 
 
+def test_a_limit_of_addresses_leaves_room_for_what_threads_claim(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ulimit -v` counts stacks and heaps that are hardly used, half a gigabyte of them."""
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (700 * 2**20, resource.RLIM_INFINITY))
+
+    assert machine.free_memory(system) == 188 * 2**20
+
+
 def test_two_threads_of_a_core_are_one(system: Path) -> None:
     """Four processors on two cores are two threads of a model."""
     assert machine.threads(system) == 2

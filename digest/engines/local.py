@@ -209,6 +209,7 @@ def loaded(weights: Weights, slots: int, context: int, threads: int) -> Any:
         ConfigError: the library or the model can't be loaded.
     """
     # Else its threads wait for one another in a loop: beside a second busy program, for most of the time.
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # else a crash starts a debugger and fills the screen
     try:
         library = import_module(LIBRARY)
     except ImportError as error:
