@@ -16,7 +16,7 @@ _HEAD = re.compile(
 )
 _TAIL = re.compile(
     r"""(?:[A-Za-z0-9._:/?\#\[\]@!&()*+,;=%-] | (?<=[/~])~ | '(?!') | \$(?![\\^_{$\s]|$)
-      | \\[_%\#&~$](?:\{\})? | \\textasciitilde(?:\{\})?)*+""",
+      | \\[_%\#&~$](?:\{\})? | \\textasciitilde(?:\{\})?)*""",
     re.VERBOSE,
 )
 _LONGEST_HOST = 120
