@@ -187,7 +187,7 @@ class Config(Part):
             raise ConfigError(
                 f"no API key: the environment variable {name} is not set",
                 hint=f"export {name}=…, or a line {name}=… in digest.env (any word for a local server that wants none);"
-                " without any key, --engine local writes rough drafts on this machine",
+                " without any key, --engine local --model draft writes rough drafts on this machine",
             )
         return self.api_key.get_secret_value()
 

@@ -5,6 +5,7 @@ Says what they hold and keeps it valid. Does nothing with them: no network, no c
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -22,7 +23,8 @@ AnnounceType = Literal["new", "cross", "replace", "replace-cross"]
 State = Literal["shown", "flagged", "pending"]
 Source = Literal["feed", "search", "oai", "file", "sample"]  #: where a list of papers comes from
 FieldName = Literal["tldr", "motivation", "method", "result", "conclusion"]
-DRAFT_MODEL = "gemma-3-270m-"  #: what names of the small model begin with that comes with the program
+#: How drafts.py calls the small model that comes with the program: no file, package or hub gives such a name.
+_DRAFT_MODEL = re.compile(r"gemma-3-270m-[A-Za-z-]+-[0-9a-f]{8}")
 FIELDS: tuple[FieldName, ...] = get_args(FieldName)  #: of a card, in reading order
 
 Line = Annotated[str, AfterValidator(one_line)]  #: plain text on one line, whatever came in
@@ -85,7 +87,7 @@ class Origin(Record):
     @property
     def is_draft(self) -> bool:
         """Whether the small model wrote it that comes with the program."""
-        return self.engine == "local" and self.model.startswith(DRAFT_MODEL)
+        return self.engine == "local" and _DRAFT_MODEL.fullmatch(self.model) is not None
 
 
 class Bill(Record):

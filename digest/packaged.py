@@ -74,6 +74,8 @@ def _in_parts(module: object) -> Packaged:
     except ImportError as error:
         missing = error.name or name
         raise ConfigError(f"the package {_named(missing)} is not installed", hint=_reinstall(missing)) from error
+    except OSError as error:
+        raise ConfigError(f"the package {_named(name)} lacks a part: {error}", hint=_reinstall(name)) from error
     title = Path(str(getattr(module, "MODEL_NAME", f"{name}.gguf"))).name
     stated = getattr(module, "EXPECTED_SHA256", None)
     return Packaged(name, title, parts, str(stated).lower() if stated else None)

@@ -124,8 +124,8 @@ def fill_in(table: dict[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:
     engine = table.get("engine")
     name = engine.get("service") if isinstance(engine, dict) else None
     service = services().get(name) if isinstance(name, str) else None
-    if service is None or not isinstance(engine, dict):
-        return ()  # whoever checks the table names what is wrong
+    if service is None or not isinstance(engine, dict) or engine.get("name") == "local":
+        return ()  # whoever checks the table names what is wrong; a model of this machine has nothing of a service
     for key, value in service.settings.items():
         engine.setdefault(key, value)
     if "model" not in engine:

@@ -219,7 +219,7 @@ def contents(edition: Edition) -> str:
             entry = by_id[arxiv_id]
             number += 1
             lines.append(f"{MARKS[entry.state]}[{number}] {plain(entry.paper.title)} ({arxiv_id})")
-            lines.append(f"    {plain(entry.card.tldr) if entry.card else '; '.join(entry.problems)}")
+            lines.append(f"    {plain(entry.card.tldr) if entry.card else '; '.join(entry.problems)}{_drafted(entry)}")
     return "\n".join([*lines, *_replacements(edition), *_excluded(edition)])
 
 
@@ -258,8 +258,13 @@ def card(entry: Entry, edition: Edition) -> str:
     lines += [f"{MARKS['flagged']} {problem}" for problem in entry.problems if not entry.excluded_by]
     if entry.card:
         lines += ["", *(f"{LABELS[name]}: {plain(getattr(entry.card, name))}" for name in FIELDS)]
+        lines += [_drafted(entry).strip()] if entry.is_draft else []
     lines += _history(entry)
     return "\n".join([*lines, "", f"Abstract: {plain(paper.abstract)}", f"https://arxiv.org/abs/{paper.arxiv_id}"])
+
+
+def _drafted(entry: Entry) -> str:
+    return " (draft of the small model on this machine)" if entry.is_draft else ""
 
 
 def _history(entry: Entry) -> Iterator[str]:

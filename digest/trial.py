@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import json
 import logging
+import os
 import platform
 import re
 import signal
@@ -32,9 +33,13 @@ SERVICE = "or have a service write the cards: --service NAME, with its key"
 
 #: Loads the model and has it write one token; what the library says goes to standard error.
 _CHILD = """
-import sys
+import os, secrets, sys, tempfile
 import xllamacpp
 found = xllamacpp.CommonParams()
+folder = tempfile.TemporaryDirectory(prefix="digest-", ignore_cleanup_errors=True)
+found.hostnames = ["127.0.0.1"] if os.name == "nt" else [os.path.join(folder.name, "llama.sock")]
+found.api_keys = [secrets.token_hex(32)]
+found.endpoint_slots = found.endpoint_props = found.ui = False
 found.model.path, adapter = sys.argv[1:]
 if adapter:
     found.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(adapter, 1.0)]
@@ -46,9 +51,8 @@ xllamacpp.Server(found).handle_completions({"prompt": "1 2 3", "max_tokens": 1})
 ILLEGAL = (-4, 0xC000001D)  #: exit status where the processor met an instruction that it lacks: SIGILL, and on Windows
 KILLED = -9
 
-Run = Callable[
-    [list[str]], tuple[int, str]
-]  #: model and adapter -> the trial's exit status, negative for a signal, and why it failed
+#: Model and adapter -> the trial's exit status, negative for a signal, and why it failed.
+Run = Callable[[list[str]], tuple[int, str]]
 
 _ERROR = re.compile(r"[\d.]+ E [^:]*: (.+)")
 
@@ -73,7 +77,7 @@ def has_wheel(system: str, kind: str, libc: str) -> bool:
     """
     Whether the library is on the package index as a wheel for a machine; where not, pip builds it from source.
 
-    Source: https://pypi.org/project/xllamacpp/#files (2026.10: Linux with glibc, macOS 13, Windows)
+    Source: the files of xllamacpp 2026.10 (Linux with glibc, macOS 13, Windows)
 
     >>> has_wheel("Linux", "x86_64", "glibc"), has_wheel("Linux", "x86_64", ""), has_wheel("Darwin", "x86_64", "")
     (True, False, False)
@@ -175,6 +179,7 @@ def _run(files: list[str]) -> tuple[int, str]:
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter, and our own words
             [sys.executable, "-P", "-c", _CHILD, *files],
+            env={**os.environ, "GGML_NO_BACKTRACE": "1"},  # a crash is to start no debugger
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SECONDS,

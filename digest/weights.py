@@ -6,6 +6,7 @@ Finds, fetches and judges files; loads no model but in a trial, and writes no ca
 import logging
 import os
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -92,9 +93,10 @@ def name_of(spec: str | None, language: str, adapters: Path = drafts.ADAPTERS) -
     wish = parse(spec)
     if wish.kind == "draft":
         return drafts.name_for(language, adapters)
-    if wish.kind == "hub":
-        return hub.parse(wish.name).file.rpartition("/")[2].removesuffix(".gguf")
-    return one_line(wish.name if wish.kind == "package" else Path(wish.name).stem)[:120] or "model"
+    if wish.kind == "package":
+        return one_line(wish.name)[:120]
+    stem = Path(hub.parse(wish.name).file if wish.kind == "hub" else wish.name).stem
+    return f"{one_line(stem)[:110]}@{sha256(wish.name.encode()).hexdigest()[:8]}"  # of one stem there are many
 
 
 def find(

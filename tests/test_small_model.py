@@ -20,7 +20,7 @@ from digest.config import Config
 from digest.engines import ENGINES
 from digest.errors import EngineError
 from digest.hooks import TOKENS
-from digest.models import Completion, Edition, Request
+from digest.models import Completion, Edition, Origin, Request
 from digest.render import Look, Volumes, open_formats
 from digest.resources import built_in
 from digest.store import Store
@@ -54,7 +54,7 @@ def loaded(table: str, environment: Mapping[str, str], tmp_path: Path, **given: 
         ('[engine]\nbase_url = "http://127.0.0.1:8000/v1"', {}, "chat", "as configured: gpt-4o-mini at 127.0.0.1"),
         ('[engine]\nname = "local"', {}, "local", "as configured: a small model on this machine writes drafts"),
         ('[engine]\nname = "local"', {"OPENAI_API_KEY": "k"}, "local", "as configured: a small model"),
-        ('[engine]\nname = "local"\nmodel = "my.gguf"', {}, "local", "as configured: my on this machine"),
+        ('[engine]\nname = "local"\nmodel = "my.gguf"', {}, "local", "as configured: my@"),
         ('[engine]\nname = "chat"', {}, "chat", "as configured: gpt-4o-mini at api.openai.com"),
         ('[engine]\nname = "echo"', {}, "echo", ""),
     ],
@@ -285,3 +285,15 @@ def test_the_tokens_stand_beside_the_stage_under_way(
     assert "summarize · 1,420 tokens · 31/s" in last
     assert "1/3" in last
     assert "put together" not in last
+
+
+@pytest.mark.parametrize(
+    ("model", "is_draft"),
+    [("gemma-3-270m-zh-Hans-0123abcd", True), ("gemma-3-270m-it-Q8_0@0123abcd", False), ("gemma-3-270m", False)],
+)
+def test_a_file_with_a_name_like_the_small_models_writes_no_drafts(model: str, is_draft: bool) -> None:
+    """Only the model that comes with the program does, and only by engine local."""
+    known = {"prompt": "p", "key": "k", "created": fakes.NOON}
+
+    assert Origin.model_validate({"engine": "local", "model": model, **known}).is_draft == is_draft
+    assert not Origin.model_validate({"engine": "chat", "model": model, **known}).is_draft

@@ -283,7 +283,8 @@ def test_a_file_is_found_beside_digest_toml(tmp_path: Path, cache: Path) -> None
     (tmp_path / "own.gguf").write_bytes(BASE)
     found = weights.find("own.gguf", "ja", cache, home=tmp_path)
 
-    assert found == weights.Weights(tmp_path / "own.gguf", "own", sum_of(BASE))
+    assert found == weights.Weights(tmp_path / "own.gguf", found.name, sum_of(BASE))
+    assert found.name.startswith("own@")
     assert not cache.exists()
 
 
@@ -354,7 +355,9 @@ def test_a_hubs_file_is_downloaded_once(cache: Path, monkeypatch: pytest.MonkeyP
     found = [weights.find(spec, "ja", cache, hub_url="https://hub.example") for _ in range(2)]
 
     assert asked == ["https://hub.example"]
-    assert {(one.path, one.name) for one in found} == {(cache / "hf" / "me--small-gguf--q4--small.gguf", "small")}
+    assert {(one.path, one.name.partition("@")[0]) for one in found} == {
+        (cache / "hf" / "me--small-gguf--q4--small.gguf", "small")
+    }
 
 
 def test_a_hubs_file_that_was_damaged_is_downloaded_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,5 +414,13 @@ def test_a_look_makes_nothing(package: Path, cache: Path, adapters: Path) -> Non
     assert weights.look(None, "zh-Hans", cache, adapters=adapters).fact.endswith(
         "some_draft_base is whole and verified"
     )
-    assert weights.look("hf:me/r/m.gguf", "ja", cache) == weights.Seen("m", "m: is downloaded on first use", None)
+    seen = weights.look("hf:me/r/m.gguf", "ja", cache)
+    assert (seen.fact, seen.size) == (f"{seen.name}: is downloaded on first use", None)
     assert not cache.exists()
+
+
+def test_two_files_of_one_stem_have_two_names() -> None:
+    """The cache of replies goes by the name, so that neither answers for the other."""
+    names = {weights.name_of(spec, "zh-Hans") for spec in ("a/m.gguf", "b/m.gguf", "hf:me/r/m.gguf", "hf:you/r/m.gguf")}
+
+    assert len(names) == 4

@@ -1,7 +1,8 @@
 """What a small model may write: its language's own signs, and of figures and names only what the question prints.
 
-Pure. Makes the grammar of an answer, in the form of llama.cpp (GBNF); a figure or a name that the paper does not have
-can't come out at all. Whether one stands in the right place, no grammar knows.
+Pure. Makes the grammar of an answer, in the form of llama.cpp (GBNF); digits and Latin words that the paper does not
+have can't come out at all, but for a few common abbreviations. Numerals in Chinese characters, units and signs are left
+to the checks, and whether a figure stands in the right place, nobody here knows.
 """
 
 import json
@@ -23,7 +24,6 @@ _OWN: Mapping[str, tuple[str, str]] = {
     "Hans": (_HAN, _HAN + _SIGNS),
     "Hant": (_HAN, _HAN + _SIGNS),
     "Jpan": (_HAN + r"\u3041-\u30ff", _HAN + r"\u3041-\u30ff々〇" + _SIGNS),
-    "Kore": (r"\uac00-\ud7a3", r"\uac00-\ud7a3,.;:!?()'" + _SIGNS),
 }
 
 

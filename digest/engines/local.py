@@ -208,7 +208,6 @@ def loaded(weights: Weights, slots: int, context: int, threads: int) -> Any:
     Raises:
         ConfigError: the library or the model can't be loaded.
     """
-    # Else its threads wait for one another in a loop: beside a second busy program, for most of the time.
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # else a crash starts a debugger and fills the screen
     try:
         library = import_module(LIBRARY)
