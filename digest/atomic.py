@@ -17,9 +17,12 @@ log = logging.getLogger(__name__)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  #: of an OSError: nothing is wrong but that the disk is full
 
 
+ELSEWHERE = "choose another folder with --output, or mend this one"
+
+
 @contextmanager
-def guarded(path: Path) -> Iterator[None]:
-    """Turn what the disk says into the error the user can act on."""
+def guarded(path: Path, elsewhere: str = ELSEWHERE) -> Iterator[None]:
+    """Turn what the disk says into the error the user can act on; `elsewhere` is the mend where it can't be written."""
     try:
         yield
     except OSError as error:
@@ -28,7 +31,7 @@ def guarded(path: Path) -> Iterator[None]:
             raise StorageError(
                 f"{path}: {reason}", hint="make room, then run the same command again: nothing is lost"
             ) from error
-        raise ConfigError(f"{path}: {reason}", hint="choose another folder with --output, or mend this one") from error
+        raise ConfigError(f"{path}: {reason}", hint=elsewhere) from error
 
 
 def replace(path: Path, content: bytes) -> bool:

@@ -8,11 +8,12 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from .atomic import NO_ROOM
-from .errors import BusyError, ConfigError, StorageError
+from . import atomic
+from .errors import BusyError, StorageError
 from .hooks import Watch, unwatched
 
 MEGA = 10**6
@@ -24,16 +25,7 @@ ELSEWHERE = "mend who may write there, or name another folder in XDG_CACHE_HOME 
 log = logging.getLogger(__name__)
 
 
-@contextmanager
-def guarded(path: Path) -> Iterator[None]:
-    """Turn what the disk says into the error the user can act on."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno in NO_ROOM:
-            raise StorageError(f"{path}: {reason}", hint="make room, then run the same command again") from error
-        raise ConfigError(f"{path}: {reason}", hint=ELSEWHERE) from error
+guarded = partial(atomic.guarded, elsewhere=ELSEWHERE)
 
 
 def require_room(path: Path, size: int) -> None:
