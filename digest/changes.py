@@ -4,6 +4,7 @@ The engine is given; there is no network and no file here. A note that can't be 
 """
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,32 +53,70 @@ def describe(
         EngineError: the service is gone, or refuses everything. Before that, what is left is yielded without a note,
             so that a later run asks for it.
     """
-
-    def question(draft: Draft) -> Request:
-        if not draft.tries:
-            return prompts.ask_change(prompt, draft.before, draft.entry.paper, model=model, parameters=parameters)
-        return repair(prompt, draft.tries[-1])
-
-    waiting = {entry.paper.arxiv_id: Draft(before, entry) for before, entry in pairs}
-    total, written, digest = len(waiting), 0, prompt.digest
+    noting = Noting(pairs, prompt, model=model, parameters=parameters)
+    total, written = len(noting.waiting), 0
     try:
-        for nth in range(1, ROUNDS + 1):
-            asked = ((draft, question(draft)) for draft in list(waiting.values()))
-            for draft, request, answer in answered(engine, asked):
-                judged = _judged(draft, request, answer, prompt.language)
-                if isinstance(answer, EngineError) or judged.tries[-1].is_clean or nth == ROUNDS:
-                    del waiting[draft.entry.paper.arxiv_id]
-                    _log_failure(judged, answer)
-                    entry = described(judged, digest)
+        while noting.waiting:
+            for draft, request, answer in answered(engine, noting.questions()):
+                for entry in noting.take(draft, request, answer):
                     written += bool(entry.change and entry.change.note)
                     yield entry
-                else:
-                    waiting[draft.entry.paper.arxiv_id] = judged
-    except EngineError:
-        yield from (described(draft, digest) for draft in waiting.values())
+    except EngineError as error:
+        yield from noting.give_up(error)
         raise
     finally:
         log.info("describe: %d notes, %d replacements without", written, total - written)
+
+
+class Noting:
+    """The asking for notes on changes, step by step, as `summary.Asking` asks for cards. Asks nobody itself."""
+
+    def __init__(
+        self,
+        pairs: Iterable[tuple[Paper, Entry]],
+        prompt: Prompt,
+        *,
+        model: str,
+        parameters: Mapping[str, Any] = prompts.NOTE_PARAMETERS,
+    ) -> None:
+        """Begin with every pair due; the arguments are those of `describe`."""
+        self._prompt, self._digest = prompt, prompt.digest
+        self._model, self._parameters = model, parameters
+        self.waiting = {entry.paper.arxiv_id: Draft(before, entry) for before, entry in pairs}  #: what is not settled
+        self._due = deque(self.waiting.values())
+
+    def questions(self) -> Iterator[tuple[Draft, Request]]:
+        """Yield what is due as long as there is something, also what has become due meanwhile."""
+        while self._due:
+            draft = self._due.popleft()
+            yield draft, self._question(draft)
+
+    def _question(self, draft: Draft) -> Request:
+        if draft.tries:
+            return repair(self._prompt, draft.tries[-1])
+        model, parameters = self._model, self._parameters
+        return prompts.ask_change(self._prompt, draft.before, draft.entry.paper, model=model, parameters=parameters)
+
+    def take(self, draft: Draft, request: Request, answer: Answer) -> Iterator[Entry]:
+        """Yield the entry that an answer settles; a note that is not good enough is asked for once more."""
+        judged = _judged(draft, request, answer, self._prompt.language)
+        if isinstance(answer, EngineError) or judged.tries[-1].is_clean or len(judged.tries) == ROUNDS:
+            del self.waiting[draft.entry.paper.arxiv_id]
+            _log_failure(judged, answer)
+            yield described(judged, self._digest)
+        else:
+            self.waiting[draft.entry.paper.arxiv_id] = judged
+            self._due.append(judged)
+
+    def turn(self) -> Iterator[Entry]:
+        """With nothing due and nothing under way nothing is left: no note is asked for afresh."""
+        yield from ()
+
+    def give_up(self, error: EngineError) -> Iterator[Entry]:  # noqa: ARG002
+        """Yield what is not settled without a note, so that a later run asks for it."""
+        left, self.waiting = self.waiting, {}
+        self._due.clear()
+        yield from (described(draft, self._digest) for draft in left.values())
 
 
 def described(draft: Draft, digest: str) -> Entry:

@@ -5,7 +5,7 @@ The engine is given; there is no network and no file here. Never puts words wher
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -95,37 +95,73 @@ def summarize(
         EngineError: the service is gone, or refuses everything. Before that, what is left is yielded with this
             as its problem and without a card, so that a later run asks for it.
     """
-    question = partial(_question, prompt=prompt, take=take, model=model, parameters=parameters, hint=hint)
-    entries, tally, digest = list(entries), _Tally(), prompt.digest
-    waiting = {entry.paper.arxiv_id: Draft(entry) for entry in entries if again or entry.card is None}
-    yield from (entry for entry in entries if entry.paper.arxiv_id not in waiting)
-    due, most, few = deque(waiting.values()), ROUNDS, max(3, FEW * len(waiting))
+    entries, tally = list(entries), _Tally()
+    todo = [entry for entry in entries if again or entry.card is None]
+    asking = Asking(todo, prompt, model=model, parameters=parameters, hint=hint, take=take)
+    asked = {entry.paper.arxiv_id for entry in todo}
+    yield from (entry for entry in entries if entry.paper.arxiv_id not in asked)
     try:
-        while due:
-            for draft, request, answer in answered(engine, _each(due, question)):
-                judged = _judged(draft, request, answer, prompt)
-                if isinstance(answer, EngineError) or judged.is_done:
-                    del waiting[draft.entry.paper.arxiv_id]
-                    yield tally(settled(judged, digest, answer))
-                    continue
-                waiting[draft.entry.paper.arxiv_id] = judged
-                if len(judged.tries) < most:
-                    due.appendleft(judged)  # while others are still asked for the first time
-            if most == ROUNDS and len(waiting) <= few:
-                most, due = ROUNDS + AFRESH, deque(waiting.values())
-        yield from (tally(settled(draft, digest)) for draft in waiting.values())
+        while asking.waiting:
+            for draft, request, answer in answered(engine, asking.questions()):
+                yield from map(tally, asking.take(draft, request, answer))
+            yield from map(tally, asking.turn())
     except EngineError as error:
-        yield from (tally(settled(Draft(draft.entry), digest, error)) for draft in waiting.values())
+        yield from map(tally, asking.give_up(error))
         raise
     finally:
         tally.close()
 
 
-def _each(due: deque[Draft], question: Callable[[Draft], Request]) -> Iterator[tuple[Draft, Request]]:
-    """Yield what is due as long as there is something, also what has become due meanwhile."""
-    while due:
-        draft = due.popleft()
-        yield draft, question(draft)
+class Asking:
+    """The asking for some papers' cards, step by step: what to ask next, what an answer comes to. Asks nobody."""
+
+    def __init__(
+        self,
+        entries: Iterable[Entry],
+        prompt: Prompt,
+        *,
+        model: str,
+        parameters: Mapping[str, Any] = prompts.PARAMETERS,
+        hint: str | None = None,
+        take: int | Mapping[str, int] = 0,
+    ) -> None:
+        """Begin with every entry due; the arguments are those of `summarize`."""
+        self._prompt, self._digest = prompt, prompt.digest
+        self._question = partial(_question, prompt=prompt, take=take, model=model, parameters=parameters, hint=hint)
+        self.waiting = {entry.paper.arxiv_id: Draft(entry) for entry in entries}  #: what is not settled
+        self._due = deque(self.waiting.values())
+        self._most, self._few = ROUNDS, max(3, FEW * len(self.waiting))
+
+    def questions(self) -> Iterator[tuple[Draft, Request]]:
+        """Yield what is due as long as there is something, also what has become due meanwhile."""
+        while self._due:
+            draft = self._due.popleft()
+            yield draft, self._question(draft)
+
+    def take(self, draft: Draft, request: Request, answer: Answer) -> Iterator[Entry]:
+        """Yield the entry that an answer settles; one that is not good enough makes another question due."""
+        judged = _judged(draft, request, answer, self._prompt)
+        if isinstance(answer, EngineError) or judged.is_done:
+            del self.waiting[draft.entry.paper.arxiv_id]
+            yield settled(judged, self._digest, answer)
+            return
+        self.waiting[draft.entry.paper.arxiv_id] = judged
+        if len(judged.tries) < self._most:
+            self._due.appendleft(judged)  # while others are still asked for the first time
+
+    def turn(self) -> Iterator[Entry]:
+        """With nothing due or under way: what is left is asked afresh where it is little, else it is yielded."""
+        if self._most == ROUNDS and len(self.waiting) <= self._few:
+            self._most, self._due = ROUNDS + AFRESH, deque(self.waiting.values())
+            return
+        left, self.waiting = self.waiting, {}
+        yield from (settled(draft, self._digest) for draft in left.values())
+
+    def give_up(self, error: EngineError) -> Iterator[Entry]:
+        """Yield what is not settled, with this as its problem and without a card, so that a later run asks for it."""
+        left, self.waiting = self.waiting, {}
+        self._due.clear()
+        yield from (settled(Draft(draft.entry), self._digest, error) for draft in left.values())
 
 
 def _question(draft: Draft, *, prompt: Prompt, take: int | Mapping[str, int], **settings: Any) -> Request:
