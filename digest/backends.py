@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from . import machine, money, weights
+from . import database, machine, money, weights
 from .config import Config
 from .engines import Engine, abilities, open_engine
 from .engines.budgeted import BudgetedEngine, Meter, limits
 from .engines.cached import CachedEngine, open_cache
 from .engines.fallback import FallbackEngine
+from .engines.keeping import Replies
 from .errors import ConfigError, DigestError
 from .hooks import Clock, Watch, unwatched
 from .languages import language_of
@@ -22,11 +23,11 @@ from .models import Request
 from .settings import EngineSettings
 
 if TYPE_CHECKING:
-    import diskcache
+    from .engines.shared_shelf import SharedReplies
 
 log = logging.getLogger(__name__)
 
-ASKING = ("batch", "chat")  #: engines that need a service and its key
+ASKING = ("batch", "chat", "cluster")  #: engines that need a service and its key
 CONTEXTS = (8192, 4096)  #: tokens of a question and its reply, for a model on this machine: what there is memory for
 PATIENCE = 30.0  #: seconds that the first service may be down where there is a second
 
@@ -90,7 +91,7 @@ def require(config: Config) -> None:
     Raises:
         ConfigError: it is not there.
     """
-    if config.engine.name in ASKING:
+    if config.engine.name in ASKING and not _has_places(config):
         config.key()
     elif config.engine.name == "local":
         model_of(config)
@@ -99,38 +100,61 @@ def require(config: Config) -> None:
 
 @contextmanager
 def cached_engine(
-    config: Config, clock: Clock, meter: Meter | None = None, watch: Watch = unwatched
+    config: Config, clock: Clock, meter: Meter | None = None, watch: Watch = unwatched, *, endless: bool = False
 ) -> Iterator[CachedEngine | FallbackEngine]:
     """
     The engine behind the cache of replies, within the budget; it is opened when something is left to ask.
 
-    With a second service, two of them: what the first can't answer goes to the second, and is kept as its own.
+    With a second service, two of them: what the first can't answer goes to the second, and is kept as its own. Where
+    its requests are `endless`, a failure does not have the rest of them looked up.
     """
     counted, second = meter or Meter(), config.on_fallback
-    cache = open_cache(config.cache)
+    cache = open_replies(config)
     try:
         first = _kept(config, clock, cache, counted, watch)
+        first.is_endless = endless
         if second is None:
             yield first
         else:
-            yield FallbackEngine(
-                [(first, model_of(config)), (_kept(second, clock, cache, counted), second.engine.model)]
-            )
+            last = _kept(second, clock, cache, counted)
+            last.is_endless = endless
+            yield FallbackEngine([(first, model_of(config)), (last, second.engine.model)])
     finally:
-        cache.close()  # type: ignore[no-untyped-call]
+        cache.close()
+
+
+def open_replies(config: Config) -> Replies:
+    """
+    Where replies are kept: in the database that several drivers share, if there is one, else in the folder.
+
+    Raises:
+        ConfigError, StorageError, RecordError: the folder can't be used; a database is not asked yet.
+    """
+    return open_cache(config.cache) if config.store_url is None else open_shared(config)
+
+
+def open_shared(config: Config) -> "SharedReplies":
+    """
+    The replies in the database that several drivers share, which the configuration must name.
+
+    Raises:
+        ConfigError: its address is none.
+    """
+    from .engines.shared_shelf import SharedReplies
+
+    assert config.store_url
+    return SharedReplies(database.address(config.store_url.get_secret_value()))
 
 
 def misses(config: Config, clock: Clock, requests: Iterable[Request]) -> list[Request]:
     """The requests that would be sent; nothing is sent, and no cache is made where there is none."""
-    if not (config.cache / "cache.db").exists():
+    if config.store_url is None and not (config.cache / "cache.db").exists():
         return list(requests)
     with cached_engine(config, clock) as cached:
         return cached.misses(requests)
 
 
-def _kept(
-    config: Config, clock: Clock, cache: "diskcache.Cache", counted: Meter, watch: Watch = unwatched
-) -> CachedEngine:
+def _kept(config: Config, clock: Clock, cache: Replies, counted: Meter, watch: Watch = unwatched) -> CachedEngine:
     """One service behind the cache."""
     prices = config.price_table
 
@@ -156,7 +180,7 @@ def _opened(config: Config, clock: Clock, watch: Watch = unwatched) -> Engine:
     return open_engine(
         settings.name,
         base_url=settings.base_url,
-        api_key=config.key() if settings.name in ASKING or config.api_key else "",
+        api_key=_key(config),
         concurrency=settings.concurrency,
         requests_per_minute=settings.requests_per_minute,
         tokens_per_minute=settings.tokens_per_minute,
@@ -164,6 +188,30 @@ def _opened(config: Config, clock: Clock, watch: Watch = unwatched) -> Engine:
         clock=clock,
         **more,
     )
+
+
+def _key(config: Config) -> str:
+    """The key of the one service, or none: an engine that asks nobody, and one with many places, needs none."""
+    needs_one = config.engine.name in ASKING and not _has_places(config)
+    return config.key() if needs_one or config.api_key else ""
+
+
+def _has_places(config: Config) -> bool:
+    return config.engine.name == "cluster" and bool(config.engine.endpoint)
+
+
+def _of_cluster(config: Config) -> dict[str, Any]:
+    """What engine "cluster" takes: its workers, and its endpoints with their keys."""
+    from .engines.roster import Place
+
+    settings, places = config.engine, []
+    for one in settings.endpoint:
+        key = config.secrets.get(one.api_key_env) if one.api_key_env else config.api_key
+        given = one.model_dump(exclude={"api_key_env"}, exclude_none=True)
+        said = {"concurrency": settings.concurrency, "timeout_seconds": settings.timeout_seconds} | given
+        name = one.api_key_env or settings.api_key_env
+        places.append(Place(**said, api_key=key.get_secret_value() if key else "", key_name=name))
+    return {"endpoints": places, "workers": config.cluster.workers, "address": config.cluster.address}
 
 
 def _options(config: Config, clock: Clock) -> dict[str, Any]:
@@ -174,7 +222,10 @@ def _options(config: Config, clock: Clock) -> dict[str, Any]:
     found: dict[str, Any] = {"memory": config.cache / abilities.FILE, "start": service.start if service else None}
     if settings.name == "batch":
         found |= {"folder": config.cache, "wait_seconds": settings.batch_wait_seconds}
+        found |= {"enqueued_tokens": settings.batch_enqueued_tokens}
         return found | {"otherwise": lambda: _opened(_at_once(config), clock)}
+    if settings.name == "cluster":
+        found |= _of_cluster(config)
     return found | ({"patience_seconds": PATIENCE} if settings.fallback else {})
 
 

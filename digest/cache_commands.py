@@ -3,12 +3,15 @@
 Each parses, calls one function and prints one result. Heavy imports happen on use.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import SHARED, configured, now, options, progress, say, show
+from .console import SHARED, configured, now, on_this_machine, options, progress, say, show
 from .errors import RecordError
 from .plaintext import counted
 
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from .cache_repair import Repair
     from .cache_rows import Stock
     from .cache_transfer import Imported
+    from .config import Config
+    from .engines.shared_shelf import SharedReplies
+    from .hooks import Watch
 
 NAMED = 20  #: lines or rows named on a terminal; --json has more
 
@@ -58,11 +64,35 @@ def print_stock(given: dict[str, Any]) -> None:
     from . import cache_rows
 
     config = configured(given)
-    with progress(given) as watch:
-        found = cache_rows.stock(config.cache, watch)
+    with progress(given) as watch, replies_of(config) as kept:
+        place = getattr(kept, "place", str(kept))
+        found = cache_rows.stock(kept, watch) if isinstance(kept, Path) else shared_stock(kept, watch)
     models = [asdict(one) for one in sorted(found.models.values(), key=lambda one: -one.replies)]
-    record = {"folder": str(config.cache), **asdict(found), "models": models}
-    show(given, record, stock_text(found, str(config.cache)))
+    record = {"folder": place, **asdict(found), "models": models}
+    show(given, record, stock_text(found, place))
+
+
+@contextmanager
+def replies_of(config: "Config") -> "Iterator[Path | SharedReplies]":
+    """Where replies are kept: the folder, or the database that several drivers share."""
+    if config.store_url is None:
+        yield config.cache
+        return
+    from .backends import open_shared
+
+    with open_shared(config) as shared:
+        yield shared
+
+
+def shared_stock(kept: "SharedReplies", watch: "Watch") -> "Stock":
+    """What is kept in a database."""
+    from . import cache_rows, cache_transfer
+
+    found = cache_rows.Stock(size=kept.size())
+    with cache_transfer.replies_in(kept, watch, found) as replies:
+        for _, reply in replies:
+            found.add(reply)
+    return found
 
 
 def stock_text(found: "Stock", folder: str) -> str:
@@ -87,15 +117,16 @@ def export_command(file: str, **given: Any) -> None:
 
     given = merged(given)
     config = configured(given)
-    with progress(given) as watch:
-        done = cache_transfer.export(config.cache, file, watch)
+    with progress(given) as watch, replies_of(config) as kept:
+        done = cache_transfer.export(kept, file, watch)
+        place = getattr(kept, "place", str(kept))
     if file != "-":
         show(given, asdict(done), f"{replies(done.replies)} in {file}")
     elif not given["quiet"]:
         say(replies(done.replies))
     if done.unreadable:
         raise RecordError(
-            f"{config.cache}: {counted(done.unreadable, 'row is no reply', 'rows are no replies')} of ours, and stayed",
+            f"{place}: {counted(done.unreadable, 'row is no reply', 'rows are no replies')} of ours, and stayed",
             hint="digest cache verify says why",
         )
 
@@ -110,8 +141,8 @@ def import_command(file: str, replace: bool, **given: Any) -> None:
 
     given = merged(given)
     config = configured(given)
-    with progress(given) as watch:
-        done = cache_transfer.import_(config.cache, file, watch, replace=replace)
+    with progress(given) as watch, replies_of(config) as kept:
+        done = cache_transfer.import_(kept, file, watch, replace=replace)
     show(given, asdict(done), import_text(done))
     if done.refused:
         raise RecordError(
@@ -143,6 +174,7 @@ def verify(repair: bool, **given: Any) -> None:
 
     given = merged(given)
     config = configured(given)
+    on_this_machine(config)
     with progress(given) as watch:
         mended = cache_repair.repair(config.cache, now(), watch) if repair else None
         found = cache_check.verify(config.cache, watch)

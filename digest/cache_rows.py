@@ -191,6 +191,12 @@ class Stock:
     unreadable: int = 0  #: rows that are no replies of ours
     models: dict[tuple[str, str], Model] = field(default_factory=dict)
 
+    def add(self, reply: Completion) -> None:
+        """With one reply more."""
+        self.replies += 1
+        name = (one_line(reply.engine), one_line(reply.model))
+        self.models.setdefault(name, Model(*name)).add(reply)
+
 
 def stock(folder: Path, watch: Watch) -> Stock:
     """What is kept in `folder`: nothing, where there is no such folder yet."""
@@ -199,9 +205,7 @@ def stock(folder: Path, watch: Watch) -> Stock:
         return found
     with opened(folder) as database:
         for _, reply in replies(database, watch, found):
-            found.replies += 1
-            name = (one_line(reply.engine), one_line(reply.model))
-            found.models.setdefault(name, Model(*name)).add(reply)
+            found.add(reply)
     with guarded(folder):
         found.size = sum(path.stat().st_size for path in folder.glob("cache.db*") if path.is_file())
     return found

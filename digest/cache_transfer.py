@@ -9,12 +9,12 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from errno import EFBIG
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Protocol, cast
 
 from . import cache_rows
 from .atomic import NO_ROOM
@@ -36,12 +36,24 @@ class Exported:
     unreadable: int = 0  #: rows that were left
 
 
-def export(folder: Path, file: str, watch: Watch) -> Exported:
+class Shared(Protocol):
+    """Replies in a database, as far as they are carried in and out."""
+
+    def total(self) -> int: ...
+
+    def each(self) -> Iterator[tuple[str, Completion | None]]: ...
+
+    def held(self, keys: Collection[str]) -> Mapping[str, Completion | None]: ...
+
+    def put(self, replies: Iterable[tuple[str, Completion]]) -> None: ...
+
+
+def export(kept: Path | Shared, file: str, watch: Watch) -> Exported:
     """
     Write every reply as a line of JSON, in the order they came; zipped where the name ends in .gz.
 
     Args:
-        folder: The cache.
+        kept: The folder of the cache, or the database that holds it.
         file: Appears only when it is whole; "-" is standard output.
         watch: Told of the progress.
 
@@ -49,12 +61,33 @@ def export(folder: Path, file: str, watch: Watch) -> Exported:
         ConfigError, StorageError: the file can't be written.
     """
     done = Exported()
-    with cache_rows.opened(folder) as database, _written(file) as out:
-        for key, reply in cache_rows.replies(database, watch, done):
+    with replies_in(kept, watch, done) as replies, _written(file) as out:
+        for key, reply in replies:
             line = {"key": key, **shelf.as_record(reply)}
             out.write(json.dumps(line, ensure_ascii=False).encode("utf-8") + b"\n")
             done.replies += 1
     return done
+
+
+@contextmanager
+def replies_in(kept: Path | Shared, watch: Watch, count: Any) -> Iterator[Iterator[tuple[str, Completion]]]:
+    """All readable replies with their keys; what is none adds to `count.unreadable`."""
+    if isinstance(kept, Path):
+        with cache_rows.opened(kept) as database:
+            yield cache_rows.replies(database, watch, count)
+    else:
+        yield _readable(kept, watch, count)
+
+
+def _readable(kept: Shared, watch: Watch, count: Any) -> Iterator[tuple[str, Completion]]:
+    total = kept.total()
+    for number, (key, reply) in enumerate(kept.each()):
+        if number % cache_rows.PAGE == 0:
+            watch("reading", number, total)
+        if reply is None:
+            count.unreadable += 1
+        else:
+            yield key, reply
 
 
 @contextmanager
@@ -102,14 +135,14 @@ class Imported:
             self.reasons.append((line, why))
 
 
-def import_(folder: Path, file: str, watch: Watch, *, replace: bool = False) -> Imported:
+def import_(kept: Path | Shared, file: str, watch: Watch, *, replace: bool = False) -> Imported:
     """
     Take over the replies in a file that `export` wrote, plain or zipped; a line that is none is refused by itself.
 
     What a reply costs is not counted as spent again. That a reply belongs to its key is the word of who made the file.
 
     Args:
-        folder: The cache; it is made if it isn't there.
+        kept: The folder of the cache, which is made if it isn't there, or the database that holds it.
         file: "-" is standard input.
         watch: Told of the progress.
         replace: Put them in the place of other replies under the same keys.
@@ -120,25 +153,57 @@ def import_(folder: Path, file: str, watch: Watch, *, replace: bool = False) -> 
         StorageError: no room.
     """
     done = Imported()
-    with _read(file) as source:
-        cache = shelf.open_cache(folder)
+    with _read(file) as source, _OnDisk(kept) if isinstance(kept, Path) else nullcontext(kept) as cache:
         try:
             for number, batch in enumerate(_batches(_lines(source, done))):
                 watch("importing", number * BATCH, 0)
-                try:
-                    with cache.transact():
-                        counts = _put(cache, batch, replace)
-                except shelf.TROUBLE as error:
-                    raise shelf.trouble(folder, error) from error
+                with cache.together() if isinstance(cache, _OnDisk) else nullcontext():
+                    counts = _put(cache, batch, replace)
                 for name, count in counts.items():
                     setattr(done, name, getattr(done, name) + count)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise RecordError(
                 f"{file}: breaks off: {error}", hint=f"{done.new + done.mended:,} replies came in before that"
             ) from error
-        finally:
-            cache.close()  # type: ignore[no-untyped-call]
     return done
+
+
+class _OnDisk:
+    """The cache in a folder, as something that takes replies in."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> "_OnDisk":
+        self._cache = shelf.open_cache(self._folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cache.close()  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is done within is done, or nothing."""
+        try:
+            with self._cache.transact():
+                yield
+        except shelf.TROUBLE as error:
+            raise shelf.trouble(self._folder, error) from error
+
+    def held(self, keys: Iterable[str]) -> dict[str, Completion | None]:
+        """What is there under the keys; None: it is damaged."""
+        found: dict[str, Completion | None] = {}
+        for key in keys:
+            try:
+                if (record := shelf.find(self._cache, key)) is not None:
+                    found[key] = shelf.from_record(record)
+            except shelf.DAMAGED:
+                found[key] = None
+        return found
+
+    def put(self, replies: Iterable[tuple[str, Completion]]) -> None:
+        """Write replies in place of what is there."""
+        shelf.put(self._cache, ((key, shelf.as_record(reply)) for key, reply in replies))
 
 
 @contextmanager
@@ -210,25 +275,25 @@ def _batches(entries: Iterable[tuple[str, Completion]]) -> Iterator[list[tuple[s
         yield batch
 
 
-def _put(cache: Any, batch: list[tuple[str, Completion]], replace: bool) -> dict[str, int]:
-    """Put in what is to come in, and count; within `cache.transact()`."""
+def _put(kept: "_OnDisk | Shared", batch: list[tuple[str, Completion]], replace: bool) -> dict[str, int]:
+    """Put in what is to come in, and count."""
     counts = {"new": 0, "known": 0, "replaced": 0, "mended": 0}
+    held = kept.held({key for key, _ in batch})
     coming: dict[str, Completion] = {}
     for key, reply in batch:
-        what = "known" if key in coming else _fate(cache, key, reply, replace)
+        what = "known" if key in coming else _fate(held, key, reply, replace)
         counts[what] += 1
         if what != "known":
             coming[key] = reply
-    shelf.put(cache, ((key, shelf.as_record(reply)) for key, reply in coming.items()))
+    if coming:
+        kept.put(coming.items())
     return counts
 
 
-def _fate(cache: Any, key: str, reply: Completion, replace: bool) -> str:
-    try:
-        record = shelf.find(cache, key)
-        if record is None:
-            return "new"
-        here = shelf.from_record(record)
-    except shelf.DAMAGED:
+def _fate(held: Mapping[str, Completion | None], key: str, reply: Completion, replace: bool) -> str:
+    if key not in held:
+        return "new"
+    here = held[key]
+    if here is None:
         return "mended"
     return "replaced" if replace and here != reply else "known"

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .backfill_commands import backfill
 from .cache_commands import cache
 from .console import (
     ENGINE,
@@ -52,6 +53,7 @@ def main() -> None:
 
 
 main.add_command(run)
+main.add_command(backfill)
 main.add_command(deliver)
 main.add_command(doctor)
 main.add_command(cache)
@@ -86,7 +88,7 @@ def regenerate(arxiv_ids: tuple[tuple[str, ...], ...], announced: date | None, h
     if given["failed"] == bool(arxiv_ids):
         raise click.UsageError("Name papers, - for a list on standard input, or --failed, and only one of these.")
     asked = None if given["failed"] else named
-    config = in_one_language(given)
+    config = in_one_language(given, pages=True)
     if given["dry_run"]:
         planned = revision.plan(config, asked, now, announced=announced, hint=hint)
         show(given, asdict(planned), renewals.planned(planned))
@@ -111,7 +113,7 @@ def render(announced: date | None, **given: Any) -> None:
     """Write the pages again from saved editions: of one date, or all. No network, no model."""
     from . import publishing
 
-    found = each_site(given, announced)
+    found = each_site(given, announced, pages=True)
     written: list[str] = []
     damaged: list[RecordError] = []
     for config in found:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
-from . import services, turns
+from . import database, services, turns
 from .errors import ConfigError
 from .languages import DEFAULT
 from .money import Price as ModelPrice
@@ -25,6 +25,7 @@ from .settings import (
     Author,
     Budget,
     Category,
+    ClusterSettings,
     EngineSettings,
     Folder,
     Keyword,
@@ -37,10 +38,24 @@ from .settings import (
     SectionSettings,
     SiteUrl,
     Smtp,
+    StoreSettings,
     Yes,
 )
 
 DEFAULT_FILE = "digest.toml"
+#: parts of the Config that no file sets
+RESERVED = (
+    "file",
+    "home",
+    "hub",
+    "shared",
+    "api_key",
+    "fallback_key",
+    "store_url",
+    "secrets",
+    "front",
+    "together",
+)
 
 
 class Config(Part):
@@ -57,10 +72,12 @@ class Config(Part):
     cache: Folder = Path("cache")
     arxiv: Arxiv = Arxiv()
     engine: EngineSettings = EngineSettings()
+    cluster: ClusterSettings = ClusterSettings()
     prices: Mapping[str, Price] = {}  #: model -> what it costs, where it is not the engine's own
     budget: Budget = Budget()
     section: Sections = ()
     patience_minutes: Annotated[Number, Field(ge=0, le=1440)] = 0.0  #: for what is late, and for another run to end
+    store: StoreSettings = StoreSettings()
     smtp: Smtp | None = None
     deliver: Receivers = ()
     front: str | None = None  #: the language whose site is `output` itself; None: the first one
@@ -71,6 +88,7 @@ class Config(Part):
     shared: Path | None = None  #: where all processes of this user wait for their turn at arXiv; None: each for itself
     api_key: SecretStr | None = None  #: from the environment only
     fallback_key: SecretStr | None = None  #: from the environment only
+    store_url: SecretStr | None = None  #: of the database that several drivers share; from the environment only
     secrets: Mapping[str, SecretStr] = {}  #: what receivers and [smtp] need, by variable; from the environment only
 
     @model_validator(mode="after")
@@ -127,7 +145,9 @@ class Config(Part):
     def service(self) -> Service | None:
         """The service that has the engine's address or, where none is known by it, the one that was chosen by name."""
         named = services.services().get(self.engine.service or "")
-        has_address = self.engine.base_url is not None or self.engine.name in ("chat", "batch")
+        has_address = self.engine.base_url is not None or (
+            self.engine.name in ("chat", "batch", "cluster") and not self.engine.endpoint
+        )
         return (services.at(self.engine.base_url) if has_address else None) or named
 
     @property
@@ -135,7 +155,7 @@ class Config(Part):
         """Whether a service can be asked: with a key, or because it wants none."""
         wants_none = self.service is not None and not self.service.key
         is_own = self.engine.base_url is not None and self.engine.service is None
-        return self.api_key is not None or is_own or wants_none
+        return self.api_key is not None or is_own or wants_none or bool(self.engine.endpoint)
 
     @property
     def price_table(self) -> Prices:
@@ -206,7 +226,8 @@ class Config(Part):
     def hidden(self) -> tuple[str, ...]:
         """All that must never be shown."""
         held = (self.api_key, self.fallback_key, *self.secrets.values())
-        return tuple(one.get_secret_value() for one in held if one)
+        said = database.secrets_in(self.store_url.get_secret_value()) if self.store_url else ()
+        return (*(one.get_secret_value() for one in held if one), *said)
 
 
 def _section(keyword: str) -> SectionSettings:
@@ -233,7 +254,7 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     """
     path = file or Path(DEFAULT_FILE)
     table = _read(path) if file is not None or path.exists() else {}
-    for reserved in ("file", "home", "hub", "shared", "api_key", "fallback_key", "secrets", "front", "together"):
+    for reserved in RESERVED:
         if reserved in table:
             raise ConfigError(f"{path}: {reserved}: unknown key", hint="keys stay in the environment")
     for name in ("output", "cache", "readme"):
@@ -255,12 +276,14 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
     is_told = Path(environment.get("XDG_CACHE_HOME", "")).is_absolute()
     shared = turns.default_folder(environment, Path(home or "/")) if home or is_told else None
     second = environment.get(config.engine.fallback.api_key_env, "").strip() if config.engine.fallback else ""
+    store = environment.get(database.VARIABLE, "").strip()
     keys: dict[str, Any] = {
         "api_key": SecretStr(key) if key else None,
         "fallback_key": SecretStr(second) if second else None,
         "secrets": {
             name: SecretStr(said) for name in _secret_names(config) if (said := environment.get(name, "").strip())
         },
+        "store_url": SecretStr(store) if store else None,
         "hub": environment.get("HF_ENDPOINT", "").strip() or None,
         "shared": shared,
     }
@@ -268,7 +291,8 @@ def load(file: Path | None, given: Mapping[str, Any], environment: Mapping[str, 
 
 
 def _secret_names(config: Config) -> Iterator[str]:
-    """Yield the variables that hold what delivery needs."""
+    """Yield the variables that hold what delivery needs, and the endpoints of a cluster."""
+    yield from (one.api_key_env for one in config.engine.endpoint if one.api_key_env)
     yield from (one.url_env for one in config.deliver if one.url_env)
     if config.smtp and config.smtp.user:
         yield config.smtp.password_env

@@ -22,6 +22,7 @@ from .parameters import Phrases
 from .secrecy import visible, visible_json
 
 if TYPE_CHECKING:
+    from .backfill_display import Tell
     from .config import Config
     from .hooks import Watch
 
@@ -152,7 +153,7 @@ ENGINE = (
     click.option("--service", envvar="DIGEST_SERVICE", help="deepseek, openai, qwen, ollama...: sets what you do not."),
     click.option("--model", envvar="DIGEST_MODEL", help="Name of the model at the service."),
     click.option("--base-url", envvar="OPENAI_BASE_URL", help="Its address, up to /v1."),
-    click.option("--engine", envvar="DIGEST_ENGINE", help='chat, batch, echo, local or "module:attribute".'),
+    click.option("--engine", envvar="DIGEST_ENGINE", help='chat, batch, cluster, echo, local or "module:attribute".'),
     click.option("--concurrency", type=int, envvar="DIGEST_CONCURRENCY", help="Requests at once."),
 )
 #: parameter -> config key
@@ -234,18 +235,36 @@ def hide(hidden: Iterable[str], given: dict[str, Any]) -> None:
             logging.getLogger().addHandler(logs.handler(given["log_form"], hidden))
 
 
-def in_one_language(given: dict[str, Any]) -> "Config":
-    """As `configured`, for a command that looks at the site of one language."""
+def up_to_date(given: dict[str, Any], *, pages: bool = False) -> "Config":
+    """As `configured`, with what other drivers have made in the folders, if a store is shared; with `pages`, theirs."""
+    config = configured(given)
+    if config.store_url:
+        from . import shared
+
+        shared.pull_sites(config, asked=bool(given["language"]), pages=pages)
+    return config
+
+
+def on_this_machine(config: "Config") -> None:
+    """Say that a command looks at the replies on this machine alone, where others are in a shared store."""
+    if config.store_url:
+        say(f"Of replies, only those in {config.cache} are looked at, not those in the store of DIGEST_STORE.")
+
+
+def in_one_language(given: dict[str, Any], *, pages: bool = False) -> "Config":
+    """As `up_to_date`, for a command that looks at the site of one language."""
     from . import sites
 
-    return sites.one(configured(given), asked=bool(given["language"]))
+    return sites.one(up_to_date(given, pages=pages), asked=bool(given["language"]))
 
 
-def each_site(given: dict[str, Any], announced: date | None = None) -> "list[Config]":
+def each_site(given: dict[str, Any], announced: date | None = None, *, pages: bool = False) -> "list[Config]":
     """The configuration of the language asked for, or of each that has editions, or one of a date."""
     from . import sites
 
-    return [in_one_language(given)] if given["language"] else sites.made(configured(given), announced)
+    if given["language"]:
+        return [in_one_language(given, pages=pages)]
+    return sites.made(up_to_date(given, pages=pages), announced)
 
 
 def home() -> str:
@@ -315,3 +334,15 @@ def progress(given: dict[str, Any]) -> "Iterator[Watch]":
 
     with live_progress() as watch:
         yield watch
+
+
+@contextmanager
+def telling(given: dict[str, Any]) -> "Iterator[Tell]":
+    """Yield what a backfill tells how far it is: a display on a terminal, nothing elsewhere."""
+    if given["quiet"] or not watched():
+        yield lambda _: None
+        return
+    from .backfill_display import live
+
+    with live() as tell:
+        yield tell

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 LOCK = "editions/.lock"  #: below the output folder
 NOTE = "editions/.run"
 DEAD = "editions/.run-died"  #: the note of a run that did not come to take it away
+BACKFILL = "editions/.backfill"  #: another lock, for the days that a backfill may take
 LONGEST_NOTE = 1000  #: bytes
 
 
@@ -51,6 +52,26 @@ def locked(output: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):
             (output / NOTE).unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """
+    Keep every other backfill out of the output folder; a run for a single date may work beside this one.
+
+    Raises:
+        BusyError: another backfill works on it.
+    """
+    place = output / BACKFILL
+    with guarded(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = _acquired(place)
+    if lock is None:
+        raise BusyError(f"{output}: another backfill works on this folder", hint="let it end, then run this again")
+    try:
+        yield
+    finally:
         lock.release()
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from math import fsum
 from typing import Literal
 
-from .models import Bill, Edition, Record, Source, Utc
+from .models import Bill, Change, Edition, Record, Source, Utc
 from .money import PLACES, Prices, cost_of, merged, paid
 from .report import Ledger, Spent, ledger, missing
 
@@ -56,6 +56,8 @@ class Head(Record):
     models: tuple[tuple[str, str], ...]  #: engine and model of its replies
     replies: dict[str, Paid]  #: by the first characters of a reply's key
     missing: dict[str, tuple[str, ...]]  #: papers without a card, and why
+    waiting: int = 0  #: replacements that changed title or abstract and have no card
+    drafts: int = 0  #: cards of the small model that comes with the program, replacements included
 
     @property
     def paid(self) -> Iterator[Reply]:
@@ -101,7 +103,13 @@ def head_of(edition: Edition) -> Head:
         models=tuple(models),
         replies=replies,
         missing={entry.paper.arxiv_id: entry.problems for entry in missing(edition)},
+        waiting=sum(entry.card is None and _is_rewritten(entry.change) for entry in edition.replacements),
+        drafts=sum(entry.is_draft for entry in (*edition.entries, *edition.replacements)),
     )
+
+
+def _is_rewritten(change: Change | None) -> bool:
+    return change is not None and (change.title_changed or change.abstract_changed)
 
 
 def sections_of(edition: Edition) -> Iterator[HeadSection]:

@@ -1,22 +1,22 @@
 """What arXiv announced on a date: which witness tells it best, and where two must agree.
 
-Asks the feed while it is out, else the search and OAI-PMH, or reads files; judges no paper and saves nothing.
+Asks the feed while it is out, else the search and OAI-PMH; files are read in filed.py. Judges no paper, saves nothing.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from . import blocks, resources, schedule
+from . import blocks, schedule
 from .config import Config
 from .errors import ConfigError, SourceError
+from .filed import ENDS, FROM_SNAPSHOT, Files, NotHeldError, Sample, block, listing_of, order
 from .hooks import Clock
 from .identifiers import covers
-from .models import Edition, KeywordTable, KeywordTables, Listed, Listing, Paper, Source
+from .models import Edition, KeywordTable, KeywordTables, Listed, Listing, Paper
 from .selection import Rule, Rules
 
 if TYPE_CHECKING:
@@ -24,7 +24,19 @@ if TYPE_CHECKING:
     from .polite import PoliteSession
     from .sources.arxiv_api import ArxivApi
     from .sources.oai_page import Harvested
-    from .sources.snapshot import Seen, Snapshot
+
+__all__ = [
+    "ENDS",
+    "FROM_OAI",
+    "FROM_SNAPSHOT",
+    "UNSURE",
+    "Arxiv",
+    "Desk",
+    "Files",
+    "NotHeldError",
+    "Sample",
+    "completed",
+]
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +44,10 @@ FROM_OAI = (
     "This list comes from arXiv's OAI-PMH, by date of change and by identifier: papers that were cross-listed here "
     "only later than they were first announced, and replacements, are not in it."
 )
-FROM_SNAPSHOT = "This list comes from a snapshot of arXiv's metadata, by time of submission and by identifier."
-ENDS = "The snapshot has no later paper, so some of this date may be missing."
 UNSURE = "arXiv knew no later paper yet when this was collected, so some of this date may be missing."
 NEAR = 10  #: listings, the newest counted: a harvest of no more is a second witness for a single date
 QUARTER = 65  #: listings: a longer harvest is kept in memory for too long
 WORTH = 3  #: a harvest that covers more than so many listings for each one wanted costs more than it saves
-
-
-class NotHeldError(ConfigError):
-    """The files don't hold a date: of several, the others are not concerned."""
 
 
 class Desk(Protocol):
@@ -56,84 +62,6 @@ class Desk(Protocol):
             ConfigError: nothing is asked for, or the files don't hold it.
         """
         ...
-
-
-class Sample:
-    """The sample day that comes with the program."""
-
-    def listing(self, announced: date, rules: Rules) -> Listing:  # noqa: ARG002
-        """All of it, whatever is asked for."""
-        from .sources.jsonl import JsonLines
-
-        return JsonLines(resources.sample(), source="sample").listing(announced, ())
-
-
-class Files:
-    """
-    A file or folder in place of arXiv: JSON Lines, another tool's archive, a snapshot of arXiv's metadata.
-
-    Args:
-        path: See `sources.files.open_papers`.
-        holidays: Beside arXiv's published list.
-        days: All dates that will be asked for: a snapshot is read once for those of a month.
-
-    Raises:
-        ConfigError, RecordError: there is nothing that can be read.
-    """
-
-    def __init__(self, path: Path, holidays: Sequence[date] = (), days: Sequence[date] | None = None) -> None:
-        from .sources.files import open_papers
-
-        self._path, self._holidays, self._days = path, holidays, days or ()
-        self._source = open_papers(path, holidays)
-        self._seen: tuple[date, date, list[Seen]] | None = None
-
-    def dates(self) -> tuple[date, ...] | None:
-        """The dates that the files themselves name; None where they name none."""
-        from .sources.archive import Archive
-
-        return self._source.dates() if isinstance(self._source, Archive) else None
-
-    def listing(self, announced: date, rules: Rules) -> Listing:
-        """
-        What the files have of a date; where they name no dates, told from the identifiers.
-
-        Nothing at all is a listing, with a note, only on a date that the files name, and on one of several dates that
-        a snapshot goes beyond; else it is a mistake.
-        """
-        from .sources.archive import Archive
-        from .sources.snapshot import Snapshot
-
-        may_be_empty = isinstance(self._source, Archive)  # it refuses dates of which it has no file
-        if isinstance(self._source, Snapshot):
-            listing = self._from_snapshot(self._source, announced, rules.categories)
-            may_be_empty = listing.doubt is None and len(self._days) > 1
-        else:
-            listing = self._source.listing(announced, rules.categories)
-        if listing.items:
-            return listing
-        fact = f"no paper of {announced} in the categories asked for"
-        if not may_be_empty:
-            raise NotHeldError(f"{self._path}: {fact}", hint="check --date")
-        return replace(listing, notes=listing.notes or (f"{self._path.name} has {fact}.",))
-
-    def _from_snapshot(self, snapshot: "Snapshot", announced: date, categories: Sequence[str]) -> Listing:
-        if not schedule.is_listing_day(announced, self._holidays):
-            before, after = schedule.nearest(announced, self._holidays)
-            raise ConfigError(
-                f"arXiv has no listing of {announced}", hint=f"the ones around it are {before} and {after}"
-            )
-        if self._seen is None or not self._seen[0] <= announced <= self._seen[1]:
-            same = [day for day in self._days if (day.year, day.month) == (announced.year, announced.month)]
-            last = max([announced, *same])
-            self._seen = announced, last, list(snapshot.sightings(announced, last))
-        seen = self._seen[2]
-        sightings = [blocks.Sighting(one.arxiv_id, one.submitted, one.changed) for one in seen]
-        papers = [one for one in seen if not categories or any(covers(categories, name) for name in one.categories)]
-        ids, is_whole = _block(announced, sightings, self._holidays)
-        listing = _listing("file", announced, (one.paper() for one in papers if one.arxiv_id in ids), categories)
-        notes, doubt = ((FROM_SNAPSHOT,), None) if is_whole else ((FROM_SNAPSHOT, ENDS), ENDS)
-        return replace(listing, notes=notes, doubt=doubt)
 
 
 class Arxiv:
@@ -270,10 +198,10 @@ class Arxiv:
             for one in harvest
             if one.paper.submitted
         ]
-        ids, is_whole = _block(announced, sightings, self._config.arxiv.holidays)
+        ids, is_whole = block(announced, sightings, self._config.arxiv.holidays)
         papers = (one.paper for one in harvest if one.paper.arxiv_id in ids)
         asked = (one for one in papers if any(covers(categories, name) for name in one.categories))
-        listing = _listing("oai", announced, asked, categories)
+        listing = listing_of("oai", announced, asked, categories)
         if not listing.items and not is_whole:
             raise SourceError(
                 f"arXiv's OAI-PMH has nothing for {announced} yet, nor anything newer", hint="try again in some hours"
@@ -336,31 +264,11 @@ def _same(old: Mapping[str, KeywordTable], rules: Rules, limits: Mapping[str, in
     ]
 
 
-def _block(announced: date, sightings: Sequence[blocks.Sighting], holidays: Sequence[date]) -> tuple[set[str], bool]:
-    """The identifiers of one listing, and whether a paper of a later one is known."""
-    window = schedule.window(announced, holidays)
-    end = blocks.begin(sightings, window.end, schedule.nearest(announced, holidays)[1])
-    return blocks.between(sightings, blocks.begin(sightings, window.start, announced), end), end is not None
-
-
-def _listing(source: Source, announced: date, papers: Iterable[Paper], categories: Sequence[str]) -> Listing:
-    """New papers before cross-lists, each by identifier."""
-    items = [
-        Listed(paper, "new" if not categories or covers(categories, paper.primary_category) else "cross")
-        for paper in papers
-    ]
-    return Listing(announced, source, tuple(sorted(items, key=_order)))
-
-
-def _order(item: Listed) -> tuple[bool, blocks.Place]:
-    return item.announce_type != "new", blocks.place(item.paper.arxiv_id)
-
-
 def _joined(first: Listing, second: Listing) -> Listing:
     """Two witnesses' listings as one: what either knows was announced."""
     ids = {item.paper.arxiv_id for item in first.items}
     more = [item for item in second.items if item.paper.arxiv_id not in ids]
-    items = sorted((*first.items, *more), key=_order)
+    items = sorted((*first.items, *more), key=order)
     if more:
         log.warning("%d papers of %s are known to one of arXiv's interfaces only", len(more), first.announced)
     return replace(first, items=tuple(items), doubt=None)

@@ -59,6 +59,14 @@ def handler(form: Form, hidden: Iterable[str] = ()) -> logging.Handler:
     return made
 
 
+def form() -> Form:
+    """The form in which the log is written."""
+    formatters = [one.formatter for one in logging.getLogger().handlers]
+    if any(isinstance(one, Json) for one in formatters):
+        return "json"
+    return "lines" if any(isinstance(one, Lines) for one in formatters) else "short"
+
+
 def has_form() -> bool:
     """Whether each line of the log has time and run, so that nothing without should stand between them."""
-    return any(isinstance(one.formatter, Json | Lines) for one in logging.getLogger().handlers)
+    return form() != "short"

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from . import (
     agenda,
     backends,
     cache_rows,
+    database,
     heads,
     listings,
     pipeline,
@@ -51,15 +53,21 @@ def estimate(
     desk: listings.Desk,
     clock: Clock,
     watch: Watch = unwatched,
+    look_back: pipeline.LookBack | None = None,
 ) -> Estimate:
-    """What `run` would send, without sending or saving anything; arXiv is asked where it must be."""
+    """
+    What `run` would send, without sending or saving anything; arXiv is asked where it must be.
+
+    `look_back` tells what other editions hold, where many dates share the knowledge of it.
+    """
     day = agenda.day_of(config, order, clock)
     if agenda.nothing_announced(config, order, day, clock):
         return Estimate(day, 0, 0, 0, 0, None, None)
-    edition, replies = pipeline.collect(config, order, day, desk, watch)
-    cards, notes = (
-        backends.misses(config, clock, asked) for asked in (_cards(config, edition, replies), _notes(config, edition))
-    )
+    look_back = look_back or partial(pipeline.earlier, Store(config.output))
+    found = pipeline.gather(config, order, day, desk, watch)
+    edition = pipeline.recognized(config, found, look_back)
+    asked = (_cards(config, edition, found.replies), _notes(config, edition, look_back))
+    cards, notes = (backends.misses(config, clock, one) for one in asked)
     misses = [*cards, *notes]
     tokens_in = sum(map(prompts.estimated_tokens, misses))
     tokens_out = len(cards) * prompts.REPLY_TOKENS + len(notes) * NOTE_TOKENS
@@ -90,9 +98,9 @@ def _cards(config: Config, edition: Edition, replies: Mapping[str, str]) -> Iter
             yield prompts.ask(prompt, entry.paper, model=model)
 
 
-def _notes(config: Config, edition: Edition) -> Iterator[Request]:
+def _notes(config: Config, edition: Edition, look_back: pipeline.LookBack) -> Iterator[Request]:
     prompt, model = pipeline.read_prompt(config, "change"), backends.model_of(config)
-    for before, entry in pipeline.to_describe(config, edition):
+    for before, entry in pipeline.to_describe(config, edition, look_back):
         yield prompts.ask_change(prompt, before, entry.paper, model=model)
 
 
@@ -122,7 +130,7 @@ class Status:
     missing: tuple[Missing, ...]
     spent: tuple[report.Spent, ...]  #: by date and model
     days: tuple[heads.DaySpent, ...]  #: the same by date alone, newest first
-    cache: Path
+    cache: Path | str  #: where replies are kept: a folder, or the place of a shared store
     cache_bytes: int
     replies: int | None  #: in the cache; None: it can't be read now
     damaged: tuple[DigestError, ...]
@@ -145,7 +153,7 @@ def status(config: Config, clock: Clock) -> Status:
     except RecordError as error:
         damaged.append(error)
     deliveries = _deliveries(config, store, damaged)
-    size, replies, trouble = _cache(config.cache)
+    place, size, replies, trouble = _shared(config) if config.store_url else (config.cache, *_cache(config.cache))
     if isinstance(trouble, RecordError):
         damaged.append(trouble)
     holidays = config.arxiv.holidays
@@ -155,7 +163,7 @@ def status(config: Config, clock: Clock) -> Status:
         missing=tuple(Missing(one.announced, *row) for one in known for row in one.missing.items()),
         spent=tuple(heads.spent(known)),
         days=heads.spending(known),
-        cache=config.cache,
+        cache=place,
         cache_bytes=size,
         replies=replies,
         damaged=tuple(damaged),
@@ -197,3 +205,14 @@ def _cache(folder: Path) -> tuple[int, int | None, DigestError | None]:
             return size, cache_rows.reply_total(database), None
     except DigestError as error:
         return size, None, error
+
+
+def _shared(config: Config) -> tuple[str, int, int | None, DigestError | None]:
+    """Place, bytes and replies of a shared store, and why it can't be asked now."""
+    place = database.VARIABLE
+    try:
+        with backends.open_shared(config) as replies:
+            place = replies.place
+            return place, replies.size(), replies.total(), None
+    except DigestError as error:
+        return place, 0, None, error

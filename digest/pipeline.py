@@ -5,9 +5,10 @@ Brings the edges together; decides nothing that a pure module could decide and p
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from . import (
     backends,
@@ -23,6 +24,7 @@ from . import (
     rejudging,
     resources,
     selection,
+    shared,
     sites,
     summary,
 )
@@ -31,14 +33,17 @@ from .config import Config
 from .engines import Engine
 from .engines.budgeted import Meter
 from .engines.recorded import RecordedEngine
-from .errors import EngineError, SourceError
+from .errors import BusyError, EngineError, SourceError
 from .hooks import Clock, Watch, unwatched
 from .languages import language_of
 from .models import Bill, Edition, Entry, Paper
 from .postmarks import Postmark
 from .store import Store
+from .whereabouts import Whereabouts
 
 log = logging.getLogger(__name__)
+
+LookBack = Callable[[Edition], history.Earlier]  #: what editions on file hold of an edition's papers
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,9 @@ def run(
     backends.price_of(config)
     if config.readme:
         frontpage.examine(config.readme)
-    with store.locked():
+    with store.locked(), shared.making(config, day, locked=True) as is_ours:
+        if not is_ours:
+            raise BusyError(f"another driver makes the edition of {day}", hint="let it end, then run this again")
         return _run(config, order, day, clock, watch, desk, Meter(within=meter))
 
 
@@ -110,6 +117,7 @@ def _run(
             edition = describe(config, edition, cached)
         except EngineError as error:
             failure, edition = error, store.load(day) or edition
+    shared.push(config, day)
     written: tuple[str, ...] = ()
     if not publishing.is_up_to_date(config, store, edition):
         written, damaged = publishing.render(config, [day], watch)
@@ -141,6 +149,21 @@ def collect(
     config: Config, order: Order, day: date, desk: listings.Desk, watch: Watch = unwatched
 ) -> tuple[Edition, Mapping[str, str]]:
     """The arranged edition of `day`, what is on file joined by what was asked for beside it; and recorded replies."""
+    found = gather(config, order, day, desk, watch)
+    return recognized(config, found, partial(earlier, Store(config.output))), found.replies
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """An edition before it is arranged."""
+
+    edition: Edition
+    replies: Mapping[str, str]  #: arxiv_id -> a card that the listing brought along
+    is_new: bool  #: False: it is the one on file, and nothing was asked for beside it
+
+
+def gather(config: Config, order: Order, day: date, desk: listings.Desk, watch: Watch = unwatched) -> Gathered:
+    """What is on file of `day`, joined by what was asked for beside it; looks at no other edition."""
     store = Store(config.output)
     saved = store.load(day)
     if saved is not None and saved.source == "sample" and (not order.sample or saved.language != config.language):
@@ -156,18 +179,23 @@ def collect(
         if saved is not None and missing is None:
             if isinstance(desk, listings.Arxiv):
                 saved = listings.completed(saved, desk.known)
-            return selection.arrange(saved, config.rules), {}
+            return Gathered(saved, {}, is_new=False)
         rules = missing or rules
     watch("collect", 0, 0)
     listing = desk.listing(day, rules)
     edition = selection.edition_of(listing, rules, config.language)
     log.info("collect %s: %d papers from the %s", day, len(edition.entries), edition.source)
     edition = selection.carried(edition, saved) if saved else edition
-    edition = history.remembered(edition, earlier(store, edition))
-    return selection.arrange(edition, config.rules), listing.replies
+    return Gathered(edition, listing.replies, is_new=True)
 
 
-def earlier(store: Store, edition: Edition) -> history.Earlier:
+def recognized(config: Config, found: Gathered, look_back: LookBack) -> Edition:
+    """The edition, arranged, with what other editions hold of its papers."""
+    edition = history.remembered(found.edition, look_back(found.edition)) if found.is_new else found.edition
+    return selection.arrange(edition, config.rules)
+
+
+def earlier(store: Store | Whereabouts, edition: Edition) -> history.Earlier:
     """What earlier editions hold of an edition's papers."""
     ids = {entry.paper.arxiv_id for entry in (*edition.entries, *edition.replacements, *edition.excluded)}
     return history.gathered(edition, store.before(edition.announced, ids))
@@ -252,9 +280,10 @@ def describe(config: Config, edition: Edition, engine: Engine) -> Edition:
     return edition
 
 
-def to_describe(config: Config, edition: Edition) -> list[tuple[Paper, Entry]]:
+def to_describe(config: Config, edition: Edition, look_back: LookBack | None = None) -> list[tuple[Paper, Entry]]:
     """The replacements whose change needs its note, each behind the paper as it was before."""
     changed = (entry.change for entry in edition.replacements if history.is_rewritten(entry))
     if not backends.improves_drafts(config) or all(change is None or change.note for change in changed):
         return []  # without a look at other editions
-    return list(history.to_describe(edition, earlier(Store(config.output), edition)))
+    known = look_back(edition) if look_back else earlier(Store(config.output), edition)
+    return list(history.to_describe(edition, known))

@@ -66,7 +66,8 @@ class Place:
         second = (found.engine.fallback.api_key_env,) if found.engine.fallback else ()
         smtp = (found.smtp.password_env,) if found.smtp and found.smtp.user else ()
         receivers = (one.url_env for one in found.deliver if one.url_env)
-        return tuple(dict.fromkeys((found.engine.api_key_env, *second, *smtp, *receivers)))
+        cluster = (one.api_key_env for one in found.engine.endpoint if one.api_key_env)
+        return tuple(dict.fromkeys((found.engine.api_key_env, *cluster, *second, *smtp, *receivers)))
 
     @property
     def extra(self) -> str:

@@ -112,8 +112,13 @@ def opened(config: Config, store: Store) -> tuple[Volumes, Sequence[RecordError]
 
 def heads(store: Store, *, keep: bool = True) -> tuple[Sequence[Head], Sequence[RecordError]]:
     """The heads of all editions that can be read, newest first, and what was wrong with the others."""
-    made_by = resources.fingerprint(*_HEADS)
+    made_by = heads_mark()
     return store.each(lambda day: store.head(day, made_by, keep=keep))
+
+
+def heads_mark() -> str:
+    """What names the state of the program that decides what a head says, see `Store.head`."""
+    return resources.fingerprint(*_HEADS)
 
 
 def followed(config: Config, store: Store) -> KeywordTables | None:

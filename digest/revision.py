@@ -10,7 +10,7 @@ from datetime import date
 from itertools import count
 from typing import Any, Literal
 
-from . import backends, money, pipeline, prompts, publishing, standings, summary
+from . import backends, money, pipeline, prompts, publishing, shared, standings, summary
 from .config import Config
 from .errors import EX_TEMPFAIL, EX_USAGE, ConfigError, DigestError, EngineError
 from .history import joined_replies
@@ -359,6 +359,7 @@ def _written(config: Config, store: Store, changed: Iterable[tuple[date, Entry]]
     for day, entries in by_day.items():
         if edition := store.load(day):
             store.save(money.billed(edition.with_entries(entries), config.price_table))
+            shared.push(config, day)
     if not by_day:
         return ()
     written, damaged = publishing.render(config, by_day)

@@ -19,7 +19,6 @@ from .console import (
     KEYWORD,
     LANGUAGE,
     SHARED,
-    configured,
     exclusive,
     key_variable,
     now,
@@ -27,6 +26,7 @@ from .console import (
     progress,
     say,
     show,
+    up_to_date,
     watched,
 )
 from .errors import BatchPending, DigestError, Interrupted, RecordError, SourceError
@@ -79,7 +79,7 @@ def run(**given: Any) -> None:
 
     exclusive(given, announced="--date", since="--since", sample="--sample", catch_up="--catch-up")
     exclusive(given, papers="--papers", sample="--sample", catch_up="--catch-up")
-    config = configured(given)
+    config = up_to_date(given, pages=True)
     if given["sample"]:
         config = for_sample(config, given)
     order = agenda.Order(given["announced"], given["papers"], given["sample"], given["refresh"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .console import ENGINE, LANGUAGE, SHARED, configured, now, options, show
+from .console import ENGINE, LANGUAGE, SHARED, now, options, show, up_to_date
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def serve(host: str, port: int, opens: bool, bare: bool, **given: Any) -> None:
     from .serve import Door, Server
     from .serve_gate import is_loopback
 
-    config = configured(given)
+    config = up_to_date(given, pages=True)
     if not bare and not is_loopback(host):
         log.warning("%s can be reached by others: cards can't be generated again from the pages", host)
     server = Server(config, Door(host, port, not bare), now)

@@ -137,6 +137,12 @@ class Price(Part):
     currency: Annotated[str, Field(min_length=1, max_length=20)] = "USD"
 
 
+class StoreSettings(Part):
+    """`[store]`: what this digest is called in a database that several share; its address is in DIGEST_STORE."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\w.-]+$")] = "main"
+
+
 class Budget(Part):
     """`[budget]`: what may be spent; what would exceed it is not asked."""
 
@@ -169,14 +175,40 @@ class FallbackSettings(Backend):
     model: Annotated[str, Field(min_length=1)]
 
 
+class EndpointSettings(Part):
+    """`[[engine.endpoint]]`: one of the places where engine "cluster" finds the model, with limits of its own."""
+
+    base_url: Address
+    api_key_env: EnvironmentName | None = None  #: none: the one of [engine]
+    concurrency: Annotated[Whole, Field(ge=1, le=4096)] | None = None  #: none: as in [engine]; so is the time-out
+    requests_per_minute: Annotated[Number, Field(gt=0)] | None = None
+    tokens_per_minute: Annotated[Number, Field(gt=0)] | None = None
+    timeout_seconds: Annotated[Number, Field(gt=0)] | None = None
+    weight: Annotated[Number, Field(gt=0)] | None = None  #: its part of the work while there is little; none: its slots
+    model: Annotated[str, Field(min_length=1)] | None = None  #: what it calls the model; none: as [engine] does
+
+
+class ClusterSettings(Part):
+    """`[cluster]`: where the workers of engine "cluster" are."""
+
+    address: Annotated[str, Field(min_length=1)] | None = (
+        None  #: of a Ray cluster; none: Ray is started on this machine
+    )
+    workers: Annotated[Whole, Field(ge=0, le=1000)] | None = None  #: none: one a node; 0: in this process, without Ray
+
+
 class EngineSettings(Backend):
     """`[engine]`: what writes the cards."""
 
     name: Annotated[str, AfterValidator(_engine)] = "chat"
     service: Annotated[str, AfterValidator(_service)] | None = None  #: of services.toml: gives what nobody else sets
     model: Annotated[str, Field(min_length=1)] = "gpt-4o-mini"
-    batch_wait_seconds: Annotated[Number, Field(ge=0)] = 600.0  #: of engine "batch", before it is left to a later run
+    batch_wait_seconds: Annotated[Number, Field(ge=0)] = 600.0  #: in which no batch comes back: left to a later run
+    batch_enqueued_tokens: Annotated[Whole, Field(ge=1)] | None = (
+        None  #: in all batches under way; none: as it is learnt
+    )
     fallback: FallbackSettings | None = None
+    endpoint: tuple[EndpointSettings, ...] = ()  #: of engine "cluster"; none: the one that base_url names
 
     @model_validator(mode="before")
     @classmethod

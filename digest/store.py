@@ -82,6 +82,14 @@ class Store:
         with guarded(path):
             path.unlink(missing_ok=True)
 
+    def stamp(self, announced: date) -> tuple[int, int]:
+        """What tells the record of a date from a later one: its age and size; zeros where there is none."""
+        try:
+            found = self.path(announced).stat()
+        except FileNotFoundError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_size
+
     def load(self, announced: date) -> Edition | None:
         """
         The saved edition of a date, or None.
@@ -125,6 +133,11 @@ class Store:
         with guarded(self.output):
             return tuple(day for day in self.dates() if name in self.path(day).read_bytes())
 
+    def ids(self, announced: date) -> set[str]:
+        """The papers that the record of a date names, those kept out included; whether it can be read is not asked."""
+        with guarded(self.path(announced)):
+            return {match.decode() for match in _ID.findall(self.path(announced).read_bytes())}
+
     def places(self, arxiv_id: str, announced: date | None = None) -> list[tuple[Edition, Entry]]:
         """
         Where a paper stands, newest first: as an entry, as a replacement, or kept out by a rule.
@@ -145,9 +158,16 @@ class Store:
             if entry.paper.arxiv_id == arxiv_id
         ]
 
-    def before(self, announced: date, ids: Collection[str]) -> Iterator[Edition]:
-        """Yield what the editions before a date hold of some papers, newest first; a damaged one is told of."""
-        for day in self.dates():
+    def before(self, announced: date, ids: Collection[str], days: Iterable[date] | None = None) -> Iterator[Edition]:
+        """
+        Yield what the editions before a date hold of some papers, newest first; a damaged one is told of.
+
+        Args:
+            announced: The date.
+            ids: Of the papers.
+            days: The only dates that hold any of them, newest first, where that is known.
+        """
+        for day in self.dates() if days is None else days:
             if day < announced:
                 try:
                     if edition := self.part(day, ids):

@@ -151,6 +151,8 @@ class Asking:
 
     def turn(self) -> Iterator[Entry]:
         """With nothing due or under way: what is left is asked afresh where it is little, else it is yielded."""
+        if self._due:
+            return  # since the last question was yielded
         if self._most == ROUNDS and len(self.waiting) <= self._few:
             self._most, self._due = ROUNDS + AFRESH, deque(self.waiting.values())
             return

@@ -64,7 +64,8 @@ def verify(sites: Sequence[Config], clock: Clock, wall: float, watch: Watch, *, 
             report.findings += [*site.look(clock, wall)]
             named |= site.named
         folder, today = sites[0].cache, clock().astimezone(schedule.EASTERN).date()
-        report.findings += [*verify_cache.look(folder, named, watch, quick=quick)]
+        here = () if sites[0].store_url else named  # else all that they name is in the shared store
+        report.findings += [*verify_cache.look(folder, here, watch, quick=quick)]
         report.findings += [_needless(one) for one in leftovers.of_cache(folder, today, wall)]
     report.findings = list(dict.fromkeys(report.findings))  # a link is met once for each page behind it
     return report

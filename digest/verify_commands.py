@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import ONE_LANGUAGE, SHARED, configured, each_site, now, options, progress, show
+from .console import ONE_LANGUAGE, SHARED, configured, each_site, now, on_this_machine, options, progress, show
 from .errors import ConfigError, RecordError
 from .plaintext import counted
 
@@ -31,7 +31,9 @@ def verify(quick: bool, **given: Any) -> None:
     from . import verify as all_kept
 
     with progress(given) as watch:
-        found = all_kept.verify(each_site(given), now, time.time(), watch, quick=quick)
+        sites = each_site(given)
+        on_this_machine(sites[0])
+        found = all_kept.verify(sites, now, time.time(), watch, quick=quick)
     record = {
         "sound": not found.faults,
         "editions": found.editions,
@@ -84,6 +86,7 @@ def prune(dry_run: bool, replies_unused: bool, older_than: int | None, yes: bool
     if replies_unused and older_than is None:
         raise click.UsageError("--replies-unused needs --older-than DAYS.")
     config = configured(given)
+    on_this_machine(config)
     with progress(given) as watch:
         plan = needless.plan(config, now, time.time(), watch, older_than=older_than, replies=replies_unused)
     if plan.unused and not dry_run:

@@ -16,12 +16,15 @@ from digest.console import VARIABLES
 from digest.settings import (
     Arxiv,
     Budget,
+    ClusterSettings,
     DeliverSettings,
+    EndpointSettings,
     EngineSettings,
     FallbackSettings,
     Price,
     SectionSettings,
     Smtp,
+    StoreSettings,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,10 +64,13 @@ def test_every_config_key_is_in_the_example() -> None:
         (Arxiv, table["arxiv"]),
         (EngineSettings, table["engine"]),
         (FallbackSettings, table["engine"]["fallback"]),
+        (EndpointSettings, table["engine"]["endpoint"][0]),
+        (ClusterSettings, table["cluster"]),
         (Price, table["engine"]["price"]),
         (Price, table["prices"]["gpt-4o-mini"]),
         (Budget, table["budget"]),
         (SectionSettings, table["section"][0]),
+        (StoreSettings, table["store"]),
         (Smtp, table["smtp"]),
         (DeliverSettings, table["deliver"][0] | table["deliver"][1]),
     ]
@@ -77,6 +83,7 @@ def test_every_config_key_is_in_the_example() -> None:
             "shared",
             "api_key",
             "fallback_key",
+            "store_url",
             "secrets",
             "front",
             "together",

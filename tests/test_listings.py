@@ -730,6 +730,33 @@ def test_a_snapshot_has_no_listing_where_arxiv_has_none(bulk: Path) -> None:
         Files(bulk, [TUESDAY]).listing(WEDNESDAY, CL)
 
 
+def test_in_bulk_a_month_is_read_once_in_either_order(bulk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without being told the dates; a quiet one is a listing as well."""
+    read: list[tuple[date, date]] = []
+    real = Snapshot.sightings
+
+    def counted(self: Snapshot, first: date, last: date) -> Iterator[Seen]:
+        read.append((first, last))
+        return real(self, first, last)
+
+    monkeypatch.setattr(Snapshot, "sightings", counted)
+    files = Files(bulk, bulk=True)
+
+    found = {day: ids(files.listing(day, Rules(categories=("hep-th",)))) for day in reversed(DAYS)}
+
+    assert found == {day: due(WORLD[day], "hep-th") for day in DAYS}
+    assert read == [(date(2026, 3, 2), date(2026, 3, 31))]
+    assert files.listing(THURSDAY, GL).items == ()
+
+
+def test_files_in_bulk_tell_their_dates(lines: Path, archive: Path, bulk: Path) -> None:
+    """Those of lines are those of its rows; a snapshot names none, but covers some."""
+    found = [Files(path, bulk=True) for path in (lines, archive, bulk)]
+
+    assert [one.named() for one in found] == [(TUESDAY,), (TUESDAY, WEDNESDAY, THURSDAY), None]
+    assert [one.covered() for one in found] == [None, None, (date(2026, 3, 1), FRIDAY)]
+
+
 def test_the_sample_is_all_there_is() -> None:
     """Whatever is asked for."""
     listing = listings.Sample().listing(SAMPLE_DATE, GL)

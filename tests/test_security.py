@@ -39,6 +39,7 @@ SHUT_OUT = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "co
 #: where a module is named by text: our own registries, and what the user writes as "module:attribute"
 LOADERS = {
     "engines/__init__.py",
+    "engines/crew_ray.py",  # a constant: the library is an extra
     "engines/local.py",  # a constant: the library is an extra
     "packaged.py",  # "package:NAME", as the user's configuration says
     "render/__init__.py",

@@ -25,6 +25,7 @@ PARTS = (
     "digest.doctor.interfaces:examine",
     "digest.doctor.dates:examine",
     "digest.doctor.disk:examine",
+    "digest.doctor.shared_store:examine",
     "digest.doctor.pages:examine",
     "digest.doctor.receivers:examine",
     "digest.doctor.jobs:examine",

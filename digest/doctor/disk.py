@@ -38,7 +38,8 @@ def examine(patient: Patient) -> Iterator[Check]:
     for name, folder in places.items():
         yield attempted(name, folder, _write, "can be written")
     yield attempted("locks", config.output, _lock, "a second run is kept out")
-    yield _health(config.cache)
+    if config.store_url is None:  # else nothing that a run needs is there
+        yield _health(config.cache)
 
 
 def existing(folder: Path) -> Path:

@@ -13,6 +13,7 @@ from ..models import Answer, Request
 ENGINES = {
     "batch": "digest.engines.batch:BatchEngine",
     "chat": "digest.engines.chat:ChatEngine",
+    "cluster": "digest.engines.cluster:ClusterEngine",
     "echo": "digest.engines.echo:EchoEngine",
     "local": "digest.engines.local:LocalEngine",
 }

@@ -46,6 +46,13 @@ class Abilities:
         found = self._read().get(self._name(model))
         return found[0] if found else None
 
+    def all(self) -> dict[str, Ability]:
+        """What was found out in the last 30 days, by model."""
+        prefix = self._name("")
+        return {
+            name.removeprefix(prefix): found for name, (found, _) in self._read().items() if name.startswith(prefix)
+        }
+
     def keep(self, model: str, ability: Ability) -> None:
         """Remember it; where that fails it is found out again."""
         if self.path is None:

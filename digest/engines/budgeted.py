@@ -18,7 +18,7 @@ from ..models import Answer, Bill, Completion, Request
 from ..money import Price, Prices
 from ..prompts import estimated_tokens
 from . import Engine, Keep
-from .claims import Claims
+from .keeping import Claiming
 from .shelf import Spent
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class BudgetedEngine:
     """An engine that counts its replies, and stops before a limit is exceeded."""
 
     def __init__(
-        self, engine: Engine, meter: Meter, prices: Prices, limits: Sequence[Limit] = (), turns: Claims | None = None
+        self, engine: Engine, meter: Meter, prices: Prices, limits: Sequence[Limit] = (), turns: Claiming | None = None
     ) -> None:
         """
         Keep the parts; nothing is sent.

@@ -1,4 +1,4 @@
-"""The engine around an engine that keeps every reply on disk: what was answered once is never sent again.
+"""The engine around an engine that keeps every reply: what was answered once is never sent again.
 
 Says who asks what, and when. Failures are not kept, and what a reply is worth is judged on every read.
 """
@@ -6,39 +6,39 @@ Says who asks what, and when. Failures are not kept, and what a reply is worth i
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import chain
-
-import diskcache
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 from ..errors import EngineError
 from ..models import Answer, Completion, Request
-from . import Engine, shelf
-from .claims import Claims
-from .shelf import Price, Spent, open_cache, reply_count
+from . import Engine
+from .keeping import Price, Replies
+from .shelf import Spent, open_cache, reply_count
 
 __all__ = ["CachedEngine", "Price", "Spent", "open_cache", "reply_count"]
 
 log = logging.getLogger(__name__)
 
+Item = TypeVar("Item")
+
 POLL = 0.1  #: seconds between two looks at what another run is asking
 POLL_EACH = 1e-4  #: seconds more for each request, so that looking stays cheap
+MANY = 500  #: requests that are looked up in one go where nothing waits for the first of them
 REMIND = 60.0  #: seconds between two words about it
 
 
 class CachedEngine:
     """An engine that asks the engine behind it only for what is not on disk, and keeps what that one replies."""
 
-    def __init__(
-        self, engine: Engine | Callable[[], Engine], cache: diskcache.Cache, price: Price | None = None
-    ) -> None:
+    def __init__(self, engine: Engine | Callable[[], Engine], cache: Replies, price: Price | None = None) -> None:
         """
         Keep the parts; nothing is opened.
 
         Args:
             engine: Or what opens it when the first reply is missing: a run from disk alone imports nothing.
-            cache: From `open_cache`. Other processes may use it at the same time, and ask none of the same.
+            cache: Where replies are kept. Other processes may use it at the same time, and ask none of the same.
             price: What a reply costs, for `spent`.
         """
         self._engine = engine if hasattr(engine, "run") and not isinstance(engine, type) else None
@@ -46,8 +46,8 @@ class CachedEngine:
         self._cache = cache
         self._price = price
         self._passed = 0
-        self._told: set[str] = set()
-        self.claims = Claims(cache.directory)
+        self.is_endless = False  #: requests come as long as they are asked for: a failure leaves the rest be
+        self.claims = cache.claiming()
 
     @property
     def sent(self) -> int:
@@ -56,28 +56,28 @@ class CachedEngine:
 
     def lookup(self, request: Request) -> Completion | None:
         """
-        The reply on disk, or None; a damaged one counts as none.
+        The reply that is kept, or None; a damaged one counts as none.
 
         Raises:
-            RecordError: the database as a whole is damaged.
+            RecordError: all that is kept is damaged.
+            StorageError: the place can't be reached.
         """
-        try:
-            record = shelf.find(self._cache, request.key)
-            return None if record is None else shelf.from_record(record)
-        except shelf.DAMAGED as error:
-            if request.key not in self._told:
-                log.warning(
-                    "%s: the kept reply %s is damaged and asked again: %s", self.folder, request.key[:12], error
-                )
-                self._told.add(request.key)
-            return None
-        except shelf.TROUBLE as error:
-            raise shelf.trouble(self.folder, error) from error
+        return self._cache.lookup(request.key)
+
+    def kept(self, keys: Collection[str]) -> dict[str, Completion]:
+        """The replies that are kept of several; for errors see `lookup`."""
+        return self._cache.lookup_many(keys) if keys else {}
+
+    @property
+    def ahead(self) -> int:
+        """How many requests are looked up in one go."""
+        return self._cache.ahead
 
     def misses(self, requests: Iterable[Request]) -> list[Request]:
         """The requests that would be sent, each once."""
         once = {request.key: request for request in requests}
-        return [request for request in once.values() if self.lookup(request) is None]
+        known = {key for keys in _some(once, MANY) for key in self.kept(keys)}
+        return [request for key, request in once.items() if key not in known]
 
     def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
         """
@@ -90,11 +90,18 @@ class CachedEngine:
             StorageError, RecordError, ConfigError: a reply can't be kept; the run ends, since it would be paid again.
         """
         todo = iter(requests)
-        for request in todo:
-            if (kept := self.lookup(request)) is None:
-                yield from _Flow(self, chain([request], todo)).run()
-                return
-            yield request, kept
+        for some in _some(todo, self.ahead):
+            kept = self.kept([request.key for request in some])
+            for nth, request in enumerate(some):
+                if request.key not in kept:
+                    yield from _Flow(self, chain(some[nth:], todo)).run()
+                    return
+                yield request, kept[request.key]
+
+    def endpoints(self) -> Sequence[Any]:
+        """How each endpoint of the engine behind fares, where it tells; nothing before the first reply is missing."""
+        state = getattr(self._engine, "state", None)
+        return state() if callable(state) else ()
 
     def opened(self) -> Engine:
         """The engine behind, made on first use; one that can hands over replies as they arrive."""
@@ -108,15 +115,9 @@ class CachedEngine:
         """Write replies to disk, all or none, and synced, with what they cost; failures are not kept."""
         self._passed += len(answers)
         replies = [(request.key, answer) for request, answer in answers if isinstance(answer, Completion)]
-        try:
-            if replies:
-                with self._cache.transact():
-                    shelf.put(self._cache, ((key, shelf.as_record(reply)) for key, reply in replies))
-                    shelf.add_spending(self._cache, (reply for _, reply in replies), self._price)
-        except shelf.TROUBLE as error:
-            raise shelf.trouble(self.folder, error) from error
-        for request, _ in answers:
-            self.claims.drop(request.key)
+        if replies:
+            self._cache.keep(replies, self._price)
+        self.claims.drop_many([request.key for request, _ in answers])
 
     def spent(self, day: date) -> Mapping[str, Spent]:
         """
@@ -125,15 +126,19 @@ class CachedEngine:
         Raises:
             RecordError: the database as a whole is damaged.
         """
-        try:
-            return shelf.spent_on(self._cache, day)
-        except shelf.TROUBLE as error:
-            raise shelf.trouble(self.folder, error) from error
+        return self._cache.spent_on(day)
 
     @property
     def folder(self) -> str:
         """Where the replies are."""
-        return str(self._cache.directory)
+        return self._cache.place
+
+
+def _some(values: Iterable[Item], most: int) -> Iterator[list[Item]]:
+    """Yield all values, several at a time; none is taken before it is its turn."""
+    rest = iter(values)
+    while some := list(islice(rest, most)):
+        yield some
 
 
 class _Flow:
@@ -154,12 +159,12 @@ class _Flow:
                 yield from self.asked(self.misses())
                 yield from self.awaited()
             except EngineError:
-                self.rest_from_disk()  # which needs no engine
+                if not self.cached.is_endless:
+                    self.rest_from_disk()  # which needs no engine
                 yield from self.drained()
                 raise
             finally:
-                for key in self.twins:
-                    self.claims.drop(key)
+                self.claims.drop_many(list(self.twins))
 
     def asked(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
         """Yield the engine's answers, and what else is ready by then."""
@@ -178,27 +183,42 @@ class _Flow:
 
     def misses(self) -> Iterator[Request]:
         """Yield what is to be asked, and by nobody else."""
-        for request in self.todo:
-            key = request.key
-            if key in self.twins:
-                self.twins[key].append(request)
-            elif key in self.aside:
-                self.aside[key].append(request)
-            elif (failure := self.failed.get(key)) is not None:
-                self.ready.append((request, failure))
-            elif not self.claims.take(key):
-                self.aside[key] = [request]
-            elif self.is_open(key, [request]):
-                yield request
+        for some in _some(self.todo, self.cached.ahead):
+            fresh: dict[str, list[Request]] = {}
+            for request in some:
+                if not self.is_known(request):
+                    fresh.setdefault(request.key, []).append(request)
+            if len(fresh) > 1:  # most may be kept: to claim them would be one way more for each
+                self.hand_out(fresh, self.cached.kept(fresh))
+            mine = self.claims.take_many(fresh)
+            self.aside |= {key: fresh.pop(key) for key in fresh.keys() - mine}
+            yield from self.still_open(fresh)
 
-    def is_open(self, key: str, requests: list[Request]) -> bool:
-        """Whether a claimed request is still to be asked: only with the claim in hand does a look tell."""
-        if (kept := self.cached.lookup(requests[0])) is None:
-            self.twins[key] = requests[1:]
-            return True
-        self.claims.drop(key)
-        self.ready.extend((request, kept) for request in requests)
-        return False
+    def is_known(self, request: Request) -> bool:
+        """Whether a request is answered with another of its key, or by somebody else."""
+        key = request.key
+        if key in self.twins:
+            self.twins[key].append(request)
+        elif key in self.aside:
+            self.aside[key].append(request)
+        elif (failure := self.failed.get(key)) is not None:
+            self.ready.append((request, failure))
+        else:
+            return False
+        return True
+
+    def still_open(self, claimed: dict[str, list[Request]]) -> Iterator[Request]:
+        """Yield the claimed requests that are still to be asked: only with the claim in hand does a look tell."""
+        kept = self.cached.kept(claimed)
+        self.claims.drop_many(kept)
+        self.hand_out(claimed, kept)
+        self.twins |= {key: requests[1:] for key, requests in claimed.items()}
+        yield from [requests[0] for requests in claimed.values()]
+
+    def hand_out(self, waiting: dict[str, list[Request]], kept: Mapping[str, Completion]) -> None:
+        """Make ready what is kept of the requests that wait, and take it from them."""
+        for key, reply in kept.items():
+            self.ready.extend((request, reply) for request in waiting.pop(key))
 
     def awaited(self) -> Iterator[tuple[Request, Answer]]:
         """Yield what other processes were asking; what they leave without a reply is asked here."""
@@ -216,17 +236,14 @@ class _Flow:
                 time.sleep(max(POLL, POLL_EACH * len(self.aside)))
 
     def freed(self) -> Iterator[Request]:
-        for key in list(self.aside):
-            if self.claims.take(key):
-                requests = self.aside.pop(key)
-                if self.is_open(key, requests):
-                    yield requests[0]
+        mine = self.claims.take_many(list(self.aside))
+        yield from self.still_open({key: self.aside.pop(key) for key in list(self.aside) if key in mine})
 
     def rest_from_disk(self) -> None:
         """Make ready what is kept of all that was not asked."""
-        for request in chain(self.todo, *self.aside.values()):
-            if (kept := self.cached.lookup(request)) is not None:
-                self.ready.append((request, kept))
+        for some in _some(chain(self.todo, *self.aside.values()), MANY):
+            kept = self.cached.kept({request.key for request in some})
+            self.ready.extend((request, kept[request.key]) for request in some if request.key in kept)
 
     def drained(self) -> Iterator[tuple[Request, Answer]]:
         while self.ready:

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Iterable
 from errno import EACCES, EAGAIN, EDEADLK
 from pathlib import Path
 from types import TracebackType
@@ -138,6 +139,15 @@ class Claims:
                 if not self._own[offset]:
                     del self._own[offset]
                 _files[self._identity].drop(offset)
+
+    def take_many(self, keys: Iterable[str]) -> set[str]:
+        """Those of several that are this thread's to ask."""
+        return {key for key in keys if self.take(key)}
+
+    def drop_many(self, keys: Iterable[str]) -> None:
+        """Let others have several."""
+        for key in keys:
+            self.drop(key)
 
     def alone(self) -> bool:
         """Whether nobody asks anything; until the end of `with`, others wait before they do."""

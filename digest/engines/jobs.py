@@ -6,7 +6,7 @@ Reads and writes these records; talks to nobody and keeps no reply.
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -14,9 +14,6 @@ from ..atomic import NO_ROOM, put
 from ..errors import ConfigError, StorageError
 
 log = logging.getLogger(__name__)
-
-MOST_REQUESTS = 50_000  #: of one job, by OpenAI's rules
-MOST_BYTES = 190_000_000  #: of its file; the rule says 200 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +25,7 @@ class Job:
     keys: tuple[str, ...]
     created: str  #: ISO time, UTC
     id: str | None = None  #: as the service names it; None: it is not known whether it got the file
+    tokens: int = 0  #: about, of its requests: what it takes of the service's queue
 
 
 def name_of(keys: Iterable[str]) -> str:
@@ -38,20 +36,6 @@ def name_of(keys: Iterable[str]) -> str:
     True
     """
     return hashlib.sha256("\n".join(sorted(keys)).encode("ascii")).hexdigest()[:32]
-
-
-def pieces(lines: Sequence[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    """Yield (key, line) pairs in lists that each fit into one job."""
-    piece: list[tuple[str, bytes]] = []
-    size = 0
-    for key, line in lines:
-        if piece and (len(piece) == MOST_REQUESTS or size + len(line) > MOST_BYTES):
-            yield piece
-            piece, size = [], 0
-        piece.append((key, line))
-        size += len(line)
-    if piece:
-        yield piece
 
 
 class Jobs:
@@ -97,6 +81,10 @@ class Jobs:
             kind = StorageError if error.errno in NO_ROOM else ConfigError
             raise kind(f"{path}: {error.strerror}", hint="make room, or choose another folder: --cache") from error
         return job
+
+    def has(self, job: Job) -> bool:
+        """Whether a job is still on record: nobody else has fetched it."""
+        return (self.folder / f"{job.name}.json").exists()
 
     def known(self, job: Job, identifier: str) -> Job:
         """Note what the service calls a job."""

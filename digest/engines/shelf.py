@@ -1,4 +1,4 @@
-"""The database of replies: how it is opened, what stands in a row, what a day's replies came to.
+"""The database of replies in a folder: how it is opened, what stands in a row, what a day's replies came to.
 
 Reads and writes rows, and believes none of them. Who asks what, and when, is for cached.py.
 """
@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from math import inf
@@ -22,6 +22,8 @@ from ..atomic import NO_ROOM
 from ..errors import ConfigError, DigestError, RecordError, StorageError
 from ..models import Completion
 from ..plaintext import one_line
+from .claims import Claims
+from .keeping import Price
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +45,6 @@ SETTINGS: Mapping[str, Any] = {
     "sqlite_synchronous": 2,
     "sqlite_mmap_size": 0,
 }
-
-Price = Callable[[Completion], tuple[float, str] | None]  #: of a reply, with its currency; None: not known
 
 _KEPT = tuple(one for one in fields(Completion) if one.name not in ("created", "from_cache"))
 _PUT = (
@@ -76,7 +76,67 @@ class PlainDisk(diskcache.Disk):
         return unpacked(mode, filename, value)
 
 
-def open_cache(folder: Path) -> diskcache.Cache:
+class DiskReplies(diskcache.Cache):
+    """The replies in a folder; see keeping.py for what is promised."""
+
+    ahead = 1
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.directory)
+
+    def lookup(self, key: str) -> Completion | None:
+        """The reply on disk."""
+        try:
+            record = find(self, key)
+            return None if record is None else from_record(record)
+        except DAMAGED as error:
+            tell_damage(self.place, key, error, self.__dict__.setdefault("told", set()))
+            return None
+        except TROUBLE as error:
+            raise trouble(self.place, error) from error
+
+    def lookup_many(self, keys: Collection[str]) -> dict[str, Completion]:
+        """The replies on disk."""
+        return {key: reply for key in keys if (reply := self.lookup(key)) is not None}
+
+    def keep(self, replies: Sequence[tuple[str, Completion]], price: Price | None) -> None:
+        """Write replies to disk."""
+        try:
+            with self.transact():
+                put(self, ((key, as_record(reply)) for key, reply in replies))
+                add_spending(self, (reply for _, reply in replies), price)
+        except TROUBLE as error:
+            raise trouble(self.place, error) from error
+
+    def spent_on(self, day: date) -> "dict[str, Spent]":
+        """What a day's replies cost."""
+        try:
+            return spent_on(self, day)
+        except TROUBLE as error:
+            raise trouble(self.place, error) from error
+
+    def total(self) -> int:
+        """How many there are."""
+        try:
+            return reply_count(self)
+        except TROUBLE as error:
+            raise trouble(self.place, error) from error
+
+    def claiming(self) -> Claims:
+        """Claims beside them."""
+        return Claims(self.directory)
+
+
+def tell_damage(place: str, key: str, error: BaseException, told: set[str]) -> None:
+    """Say once that a kept reply can't be read."""
+    if key not in told:
+        log.warning("%s: the kept reply %s is damaged and asked again: %s", place, key[:12], error)
+        told.add(key)
+
+
+def open_cache(folder: Path) -> DiskReplies:
     """
     The cache in `folder`, which is made, for its owner only, if it isn't there. Nothing is ever evicted.
 
@@ -87,7 +147,7 @@ def open_cache(folder: Path) -> diskcache.Cache:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return diskcache.Cache(str(folder.absolute()), timeout=30, disk=PlainDisk, **SETTINGS)  # type: ignore[no-untyped-call]
+        return DiskReplies(str(folder.absolute()), timeout=30, disk=PlainDisk, **SETTINGS)  # type: ignore[no-untyped-call]
     except (TypeError, AttributeError) as error:  # settings of another Disk
         raise ConfigError(f"{folder}: another program's cache", hint="choose another folder: --cache") from error
     except TROUBLE as error:

@@ -11,7 +11,8 @@ from typing import Literal
 
 from ..errors import RecordError
 from ..models import Listed, Listing
-from .rows import UNREADABLE, listed, read_row, reason, reply_of
+from .bookmarks import Bookmarks
+from .rows import UNREADABLE, listed, named_day, read_row, reason, reply_of
 from .streams import lines
 
 log = logging.getLogger(__name__)
@@ -22,12 +23,30 @@ class JsonLines:
     One file, UTF-8, one JSON object a line; gzip and zip are unpacked as they are read.
 
     Args:
-        path: The file, read anew for each listing.
+        path: The file. It is read whole for the first listing; for more of them, one pass notes where each date's
+            rows stand, and each listing reads its own.
         source: What its listings call themselves; "sample" for the bundled one.
     """
 
     def __init__(self, path: Path, source: Literal["file", "sample"] = "file") -> None:
         self._path, self._source = path, source
+        self._marks = Bookmarks(path, self._day_of)
+        self._is_asked_again = False
+
+    def dates(self) -> tuple[date, ...] | None:
+        """
+        The dates that its rows name, oldest first; None where the file can only be read from its beginning.
+
+        Raises:
+            RecordError, ConfigError: as `listing`, but for what is wrong with a row beyond its date.
+        """
+        self._is_asked_again = True
+        if not self._marks.ready():
+            return None
+        counts = self._marks.counts
+        if counts.get(None):
+            log.info("%s: some rows name no date: they stand under each", self._path)
+        return tuple(sorted(day for day in counts if day))
 
     def listing(self, announced: date, categories: Sequence[str]) -> Listing:
         """
@@ -47,19 +66,31 @@ class JsonLines:
         items: dict[Listed, None] = {}
         replies: dict[str, str] = {}
         total = 0
-        for number, line in lines(self._path):
+        is_part = self._is_asked_again and self._marks.ready()
+        self._is_asked_again = True
+        for number, line in self._marks.lines({announced, None}) if is_part else lines(self._path):
             total += 1
             try:
                 row = read_row(line)
                 item = listed(row, announced, categories)
             except UNREADABLE as error:
-                raise RecordError(f"{self._path}:{number}: {reason(error)}") from error
+                raise self._unreadable(number, error) from error
             if item is not None:
                 items[item] = None
                 if reply := reply_of(row):
                     replies.setdefault(item.paper.arxiv_id, reply)
+        total = self._marks.rows if is_part else total
         log.info("%s: %d of %d rows", self._path, len(items), total)
         return Listing(announced, self._source, tuple(items), notes=self._notes(len(items), total), replies=replies)
+
+    def _day_of(self, number: int, line: bytes) -> date | None:
+        try:
+            return named_day(read_row(line))
+        except UNREADABLE as error:
+            raise self._unreadable(number, error) from error
+
+    def _unreadable(self, number: int, error: Exception) -> RecordError:
+        return RecordError(f"{self._path}:{number}: {reason(error)}")
 
     def _notes(self, kept: int, total: int) -> tuple[str, ...]:
         if kept or not total:

@@ -71,8 +71,8 @@ def listed(row: Row, announced: date, asked: Sequence[str]) -> Listed | None:
     Raises:
         ValueError: a field is missing or not what it must be.
     """
-    day, section, own = text_of(row, "announced"), text_of(row, "section"), categories_of(row)
-    if day and date.fromisoformat(day[:10]) != announced:
+    day, section, own = named_day(row), text_of(row, "section"), categories_of(row)
+    if day and day != announced:
         return None
     announce_type = _announce_type(row)
     if own and asked and not section:
@@ -83,6 +83,17 @@ def listed(row: Row, announced: date, asked: Sequence[str]) -> Listed | None:
     if not own and (section in _PLAIN or ("." in section and is_category(section))):
         own = (section,)
     return Listed(_paper(row, own), announce_type, section or None)
+
+
+def named_day(row: Row) -> date | None:
+    """
+    The date that a row says it was announced on; None where it names none and so belongs to any.
+
+    Raises:
+        ValueError: it is no ISO date.
+    """
+    day = text_of(row, "announced")
+    return date.fromisoformat(day[:10]) if day else None
 
 
 def reply_of(row: Row) -> str:

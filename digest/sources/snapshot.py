@@ -1,6 +1,6 @@
 """Papers from arXiv's bulk metadata: one file with every paper's record, in which no announcement dates stand.
 
-Reads the file once from end to end, whatever its size, and parses no record of another month.
+Passes once over the file, whatever its size, then reads the months asked for; parses no record of another one.
 """
 
 import email.utils
@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from ..errors import RecordError
 from ..identifiers import parse_id
 from ..models import Paper
 from ..plaintext import one_line
+from .bookmarks import Bookmarks
 from .rows import UNREADABLE, Row, authors_of, categories_of, comment_of, read_row, reason, text_of
 from .streams import lines
 
@@ -63,7 +64,8 @@ class Snapshot:
     One file, one JSON object a line, plain or packed by gzip or zip.
 
     Args:
-        path: The file, some gigabytes; it is read from end to end for each call.
+        path: The file, some gigabytes. One pass notes where each month's records stand; what is packed is read from end
+            to end for the first call, and unpacked for the second one if there is room.
         holidays: More days without a mailing than arXiv's calendar has.
 
     Source: https://info.arxiv.org/help/bulk_data.html
@@ -71,6 +73,28 @@ class Snapshot:
 
     def __init__(self, path: Path, holidays: Collection[date] = ()) -> None:
         self._path, self._holidays = path, holidays
+        self._marks = Bookmarks(path, _month_of)
+        self._is_asked_again = False
+        self._tail: tuple[int, bytes] | None = None
+
+    def covered(self) -> tuple[date, date] | None:
+        """
+        The first day that may have a listing here, and the last listing date; None where the file names no month.
+
+        The last listing may be cut: a snapshot ends when it is made. It takes one reading of the newest month.
+
+        Raises:
+            RecordError, ConfigError: as `sightings`.
+        """
+        self._is_asked_again = True
+        names = self._marks.counts if self._marks.ready() else {_month_of(*row) for row in lines(self._path)}
+        months = sorted(filter(None, map(_begin, names)))
+        if not months:
+            return None
+        last = months[-1] + timedelta(days=30)
+        sent = [seen.submitted for seen in self.sightings(months[-1], last)]
+        latest = max(sent, default=_noon(months[-1]))
+        return months[0], schedule.covering(min(latest, _noon(last)), self._holidays)
 
     def sightings(self, first: date, last: date) -> Iterator[Seen]:
         """
@@ -90,18 +114,30 @@ class Snapshot:
         """
         months, end = span(first, last, self._holidays)
         known: set[str] = set()
-        number, line = 0, b""
-        for number, line in lines(self._path):
-            month = _MONTH.search(line)
-            if month and month[1] not in months:
-                continue
+        total = 0
+        for number, line in self._lines(months | {b""}):
+            total += 1
             seen = self._read(number, line, end)
             if seen and seen.arxiv_id not in known:
                 known.add(seen.arxiv_id)
                 yield seen
-        if number and not line.endswith(b"\n"):
-            self._read(number, line, end)  # whatever month it is of: a file that was cut off holds less than it says
-        log.info("%s: %d of %d records may be of %s to %s", self._path, len(known), number, first, last)
+        if tail := self._tail:
+            self._read(*tail, end)  # whatever month it is of: a file that was cut off holds less than it says
+        log.info("%s: %d of %d records read may be of %s to %s", self._path, len(known), total, first, last)
+
+    def _lines(self, months: Collection[bytes]) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines of some months after their numbers; the file's last one is kept if it has no newline."""
+        is_part = (self._is_asked_again or self._marks.is_cheap) and self._marks.ready()
+        self._is_asked_again = True
+        if is_part:
+            self._tail = self._marks.tail()
+            yield from self._marks.lines(months)
+            return
+        number, line = 0, b"\n"
+        for number, line in lines(self._path):
+            if _month_of(number, line) in months:
+                yield number, line
+        self._tail = None if line.endswith(b"\n") else (number, line)
 
     def _read(self, number: int, line: bytes, end: datetime) -> Seen | None:
         """The paper of one line; None where it was submitted later."""
@@ -133,6 +169,27 @@ def span(first: date, last: date, holidays: Collection[date] = ()) -> tuple[froz
     months = ((start.year + month // 12, month % 12 + 1) for month in range(start.month - 1, start.month + count))
     names = frozenset(f"{year % 100:02}{month:02}".encode() for year, month in months)
     return names, schedule.window(beyond, holidays).end
+
+
+def _month_of(_: int, line: bytes) -> bytes:
+    """Year and month in the identifier, four digits; empty where there is none."""
+    found = _MONTH.search(line)
+    return found[1] if found else b""
+
+
+def _begin(month: bytes) -> date | None:
+    """
+    The first day of a month as identifiers name it; None for what names none.
+
+    >>> _begin(b"9108"), _begin(b"2613"), _begin(b"")
+    (datetime.date(1991, 8, 1), None, None)
+    """
+    year, number = int(month[:2] or 0), int(month[2:] or 0)
+    return date(year + (1900 if year > 90 else 2000), number, 1) if 1 <= number <= 12 else None
+
+
+def _noon(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
 
 
 def _seen(row: Row, place: str, line: bytes) -> Seen:

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from math import inf
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -21,6 +21,7 @@ LONGEST = 16 * 2**20  #: bytes of a line; a paper of 3,000 authors needs 0.3 mil
 
 _CHUNK = 2**18  # bytes at once; much more or much less is slower
 _MARK = b"\xef\xbb\xbf"  # what editors put before UTF-8
+_GZIP, _ZIP = b"\x1f\x8b", {b"PK\x03\x04", b"PK\x05\x06"}  # how packed files begin
 # What gzip and zipfile raise at broken files; RuntimeErrors at passwords and at methods of packing they don't know.
 _BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, ValueError, IndexError, struct.error)
 
@@ -35,31 +36,72 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
         RecordError: the file can't be read, its packing is broken, or a line is longer than `LONGEST`.
         ConfigError: it is a zip of no file or of several.
     """
+    with told(path), opened(path) as file:
+        for number, _, line in placed(file, path):
+            yield number, line
+
+
+def placed(
+    file: IO[bytes], path: Path, start: int = 0, number: int = 1, end: float = inf
+) -> Iterator[tuple[int, int, bytes]]:
+    """
+    Yield the lines of an open file as `lines` does, each after its number and the place of its first byte.
+
+    Args:
+        file: Stands at `start`.
+        path: As it is called in errors.
+        start: The place of the first line to read, in bytes from the file's beginning.
+        number: Of that line.
+        end: The place behind the last one.
+
+    Raises:
+        RecordError: a line is longer than `LONGEST`.
+    """
+    while start < end and (line := file.readline(LONGEST)):
+        if len(line) == LONGEST:
+            raise RecordError(f"{path}:{number}: the line is longer than {LONGEST:,} bytes")
+        text = line.removeprefix(_MARK) if number == 1 else line
+        if text and not text.isspace():
+            yield number, start, text
+        start += len(line)
+        number += 1
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with reading a file into a RecordError that names it."""
     try:
-        with _opened(path) as file:
-            for number, line in enumerate(iter(partial(file.readline, LONGEST), b""), 1):
-                if len(line) == LONGEST:
-                    raise RecordError(f"{path}:{number}: the line is longer than {LONGEST:,} bytes")
-                told = line.removeprefix(_MARK) if number == 1 else line
-                if told and not told.isspace():
-                    yield number, told
+        yield
     except _BROKEN as error:
         fact = getattr(error, "strerror", None) or one_line(str(error)) or "it breaks off"
         raise RecordError(f"{path}: can't be read: {fact[:200]}") from error
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    with io.BufferedReader(io.FileIO(path), _CHUNK) as file:
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """What the file holds, unpacked as it is read."""
+    with plain(path) as file:
         begin = file.peek(4)[:4]
-        if begin.startswith(b"\x1f\x8b"):
+        if begin.startswith(_GZIP):
             with gzip.GzipFile(fileobj=file) as unpacked:
                 yield _buffered(unpacked)
-        elif begin in {b"PK\x03\x04", b"PK\x05\x06"}:
+        elif begin in _ZIP:
             with zipfile.ZipFile(file) as packed, packed.open(_only(path, packed)) as member:
                 yield _buffered(member)
         else:
             yield file
+
+
+def plain(path: Path, size: int = _CHUNK) -> io.BufferedReader:
+    """The file as it is, read so many bytes at once."""
+    return io.BufferedReader(io.FileIO(path), size)
+
+
+def is_packed(path: Path) -> bool:
+    """Whether gzip or zip has packed a file."""
+    with told(path), plain(path) as file:
+        begin = file.peek(4)[:4]
+    return begin.startswith(_GZIP) or begin in _ZIP
 
 
 def _buffered(file: Any) -> IO[bytes]:

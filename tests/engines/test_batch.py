@@ -1,137 +1,23 @@
-"""The batch engine against a Batch API on loopback."""
+"""The batch engine against a Batch API on loopback: one day of papers."""
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import fakes
 import pytest
+from batch_api import NOON, Api, Otherwise, answered, asked, engine, good, request, said
 from pytest_httpserver import HTTPServer
-from werkzeug import Request as Asked
 from werkzeug import Response
 
 from digest.engines.abilities import Abilities, Ability
 from digest.engines.batch import BatchEngine
-from digest.engines.jobs import Job, Jobs, name_of, pieces
+from digest.engines.jobs import Job, Jobs, name_of
 from digest.errors import BatchPending, ConfigError, EngineError, EngineRefused
-from digest.models import Answer, Completion, Request
-
-NOON = datetime(2026, 3, 17, 12, tzinfo=UTC)
-
-
-class Api:
-    """Files and batches; `done` says what state a batch is in, `answer` what becomes of a line."""
-
-    def __init__(self, server: HTTPServer) -> None:
-        self.files: dict[str, bytes] = {}
-        self.batches: dict[str, dict[str, Any]] = {}
-        self.state = "completed"
-        self.failing: dict[str, int] = {}  #: path prefix -> status
-        self.counts: dict[str, int] | None = None
-        self.instead: dict[str, Response] = {}  #: method and path -> answer
-        self.answer: Callable[[dict[str, Any]], Any] = lambda line: good(line["custom_id"])
-        self.url = server.url_for("/v1")
-        server.expect_request(re.compile("^/v1/")).respond_with_handler(self.answered)
-
-    def answered(self, asked: Asked) -> Response:
-        odd = self.instead.get(f"{asked.method} {asked.path}")
-        return Response(odd.get_data(), content_type=odd.content_type) if odd else self.handle(asked)
-
-    def handle(self, asked: Asked) -> Response:
-        path = asked.path.removeprefix("/v1")
-        for prefix, status in self.failing.items():
-            if path.startswith(prefix):
-                return said({"error": {"message": "no, sk-secret"}}, status)
-        if path == "/files":
-            name = f"file-{len(self.files)}"
-            self.files[name] = asked.files["file"].read()
-            return said(
-                {"id": name, "object": "file", "bytes": 1, "created_at": 1, "filename": "f", "purpose": "batch"}
-            )
-        if path.endswith("/content"):
-            return Response(self.files[path.split("/")[2]])
-        if path == "/batches" and asked.method == "POST":
-            wanted = asked.get_json()
-            name = f"batch-{len(self.batches)}"
-            self.batches[name] = {"id": name, "created_at": 1773748800, "input_file_id": wanted["input_file_id"]}
-            self.batches[name] |= {"object": "batch", "endpoint": wanted["endpoint"], "completion_window": "24h"}
-            self.batches[name] |= {"metadata": wanted["metadata"], "status": "validating"}
-            return said(self.batches[name])
-        if path == "/batches":
-            return said({"object": "list", "data": list(self.batches.values()), "has_more": False})
-        batch = self.batches.get(path.split("/")[2])
-        if batch is None:
-            return said({"error": {"message": "no such batch"}}, 404)
-        batch |= {"status": self.state, "request_counts": self.counts}
-        if self.state == "failed":
-            batch["errors"] = {"data": [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}]}
-        if self.state in ("completed", "expired") and "output_file_id" not in batch:
-            lines = [self.answer(json.loads(line)) for line in self.files[batch["input_file_id"]].splitlines()]
-            self.files["out"] = b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines)
-            batch["output_file_id"] = "out"
-        return said(batch)
-
-    @property
-    def handed_in(self) -> int:
-        return sum(len(self.files[batch["input_file_id"]].splitlines()) for batch in self.batches.values())
-
-
-def said(body: Any, status: int = 200) -> Response:
-    return Response(json.dumps(body), status, content_type="application/json")
-
-
-def good(key: str) -> dict[str, Any]:
-    message = {"message": {"content": fakes.reply()}, "finish_reason": "stop"}
-    body = {"model": "m-1", "choices": [message], "usage": {"prompt_tokens": 9, "completion_tokens": 5}}
-    return {"custom_id": key, "response": {"status_code": 200, "body": body}}
-
-
-class Otherwise:
-    """The engine for what a batch does not answer."""
-
-    def __init__(self) -> None:
-        self.asked: list[Request] = []
-        self.keep: Any = None
-        self.sent = 0
-
-    def run(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
-        for request in requests:
-            self.asked.append(request)
-            self.sent += 1
-            yield request, Completion(fakes.reply(), "chat", "m-1", NOON)
+from digest.models import Request
 
 
 @pytest.fixture
 def api(httpserver: HTTPServer) -> Api:
     return Api(httpserver)
-
-
-def engine(api: Api, folder: Path, otherwise: Otherwise | None = None, **settings: Any) -> BatchEngine:
-    told: dict[str, Any] = {
-        "base_url": api.url,
-        "api_key": "sk-secret",
-        "clock": lambda: NOON,
-        "folder": folder,
-        "wait_seconds": 0,
-    }
-    told |= {"otherwise": lambda: otherwise or Otherwise(), "poll_seconds": 0.01, "backoff_seconds": 0.001}
-    return BatchEngine(**told | settings)
-
-
-def answered(one: BatchEngine, requests: list[Request]) -> dict[str, Completion]:
-    return {request.key: answer for request, answer in one.run(requests) if isinstance(answer, Completion)}
-
-
-def asked(count: int = 3) -> list[Request]:
-    return [request(number) for number in range(count)]
-
-
-def request(number: int, **fields: Any) -> Request:
-    messages = ({"role": "system", "content": "s"}, {"role": "user", "content": str(number)})
-    return Request("m-1", messages, subject=f"2603.0000{number}", **fields)
 
 
 def test_a_batch_answers_every_request(api: Api, tmp_path: Path) -> None:
@@ -160,20 +46,15 @@ def test_a_batch_under_way_is_left_and_found_again(api: Api, tmp_path: Path) -> 
 
 def test_the_last_moments_of_a_wait_are_used(api: Api, tmp_path: Path) -> None:
     """A batch that is done within the wait is not left."""
-    looks: list[str] = []
 
-    class Slow(BatchEngine):
-        def looked_at(self, client: Any, job: Job) -> Any:
-            api.state = "completed" if len(looks) == 2 else "in_progress"
-            looks.append(api.state)
-            return super().looked_at(client, job)
+    class Slow(dict[str, str]):
+        def get(self, name: str, _other: Any = None) -> str:
+            return "completed" if api.looks[name] == 4 else "in_progress"
 
-    slow = Slow(
-        base_url=api.url, api_key="k", clock=lambda: NOON, folder=tmp_path, otherwise=Otherwise, poll_seconds=0.01
-    )
+    api.states = Slow()
 
-    assert len(list(slow.run(asked()))) == 3
-    assert looks == ["in_progress", "in_progress", "completed"]
+    assert len(list(engine(api, tmp_path, wait_seconds=60).run(asked()))) == 3
+    assert api.looks == {"batch-0": 4}
 
 
 def test_only_what_no_batch_holds_is_handed_in(api: Api, tmp_path: Path) -> None:
@@ -267,18 +148,40 @@ def test_answers_are_kept_before_the_batch_is_forgotten(api: Api, tmp_path: Path
     assert not list((tmp_path / "batches").iterdir())
 
 
-def test_a_batch_the_service_has_lost_is_handed_in_by_the_next_run(api: Api, tmp_path: Path) -> None:
-    """A 404 is told, and the record goes."""
+def test_a_batch_the_service_has_forgotten_is_handed_in_anew(
+    api: Api, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A 404 for a batch of an earlier run is told, and costs no other run."""
     api.state = "in_progress"
     with pytest.raises(BatchPending):
         list(engine(api, tmp_path).run(asked()))
     api.batches.clear()
+    api.state = "completed"
+
+    assert len(answered(engine(api, tmp_path), asked())) == 3
+    assert "no such batch any more: batch-0" in caplog.text
+
+
+def test_an_output_that_the_service_has_forgotten_is_asked_for_anew(api: Api, tmp_path: Path) -> None:
+    """Files go after some weeks, and the batch still says that it is done."""
+    api.state = "in_progress"
+    with pytest.raises(BatchPending):
+        list(engine(api, tmp_path).run(asked()))
+    api.state = "completed"
+    api.failing["/files/out/content"] = 404
+
+    assert len(answered(engine(api, tmp_path), asked())) == 3
+    assert len(api.batches) == 2
+
+
+def test_a_service_that_forgets_what_it_has_just_got_gets_no_more(api: Api, tmp_path: Path) -> None:
+    """Handing in again and again would be paid again and again."""
+    api.failing["/batches/batch-0"] = 404
+
     with pytest.raises(EngineRefused, match="no such batch"):
         list(engine(api, tmp_path).run(asked()))
 
-    api.state = "completed"
-
-    assert len(list(engine(api, tmp_path).run(asked()))) == 3
+    assert len(api.batches) == 1
 
 
 def test_no_message_holds_the_key(api: Api, tmp_path: Path) -> None:
@@ -299,17 +202,6 @@ def test_a_service_in_trouble_is_asked_again(api: Api, tmp_path: Path) -> None:
     api.failing.clear()
 
     assert len(list(engine(api, tmp_path).run(asked()))) == 3
-
-
-def test_pieces_keep_to_the_limits_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests and bytes are both counted; the order stays."""
-    monkeypatch.setattr("digest.engines.jobs.MOST_REQUESTS", 3)
-    monkeypatch.setattr("digest.engines.jobs.MOST_BYTES", 10)
-    lines = [(str(number), b"x" * size) for number, size in enumerate((1, 1, 1, 1, 9, 2, 30, 1))]
-
-    found = [[key for key, _ in piece] for piece in pieces(lines)]
-
-    assert found == [["0", "1", "2"], ["3", "4"], ["5"], ["6"], ["7"]]
 
 
 def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:

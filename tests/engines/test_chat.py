@@ -552,7 +552,7 @@ def test_a_refused_format_costs_one_refusal_whatever_the_number_of_slots(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first request goes alone for a moment; the next run knows."""
-    monkeypatch.setattr("digest.engines.chat.HEAD_START", (1.0, 1.0))  # a busy machine may be slow to refuse
+    monkeypatch.setattr("digest.engines.sending.HEAD_START", (1.0, 1.0))  # a busy machine may be slow to refuse
 
     def answer(number: int, body: Any) -> Told:
         asked_for = (body.get("response_format") or {}).get("type")
@@ -579,7 +579,7 @@ def test_a_parameter_is_refused_once_whatever_the_number_of_slots(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One refusal for each parameter the service does not take."""
-    monkeypatch.setattr("digest.engines.chat.HEAD_START", (1.0, 1.0))  # a busy machine may be slow to refuse
+    monkeypatch.setattr("digest.engines.sending.HEAD_START", (1.0, 1.0))  # a busy machine may be slow to refuse
     service.answer = lambda number, body: next(
         (refused(400, f"Unrecognized request argument supplied: {one}") for one in ("seed", "top_p") if one in body),
         Told(body=said().body, after=0.3),

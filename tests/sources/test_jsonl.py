@@ -273,3 +273,67 @@ def test_any_row_is_read_left_out_or_complained_of(tmp_path: Path, fields: dict[
     found = outcome()
 
     assert found == 1 or (isinstance(found, str) and not found.startswith(str(path)))
+
+
+# ------------------------------------------------------------------------------------------ many dates
+
+
+def dated(path: Path, *days: str | None) -> JsonLines:
+    """A file of a row for each date, numbered."""
+    rows = ({**ROW, "id": f"2603.{n:05}", **({"announced": day} if day else {})} for n, day in enumerate(days, 1))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return JsonLines(path)
+
+
+def test_a_file_tells_the_dates_that_it_names(tmp_path: Path) -> None:
+    """Oldest first, each once; rows without one name none."""
+    named = dated(tmp_path / "papers.jsonl", "2026-03-18", None, "2026-03-17T00:00:00Z", "2026-03-18")
+
+    assert named.dates() == (DAY, date(2026, 3, 18))
+    assert dated(tmp_path / "other.jsonl", None).dates() == ()
+
+
+def test_the_second_listing_reads_its_own_rows_alone(tmp_path: Path) -> None:
+    """And finds the same as the first: a file of years is not read for each of its dates."""
+    one = dated(tmp_path / "papers.jsonl", *["2026-03-17", None, "2026-03-18", "2026-03-19"] * 2)
+    days = [date(2026, 3, day) for day in (17, 18, 19, 20)]
+    whole = [JsonLines(tmp_path / "papers.jsonl").listing(day, ()) for day in days]
+
+    assert [one.listing(day, ()) for day in days] == whole
+    assert [[item.paper.arxiv_id[-1] for item in listing.items] for listing in whole] == [
+        ["1", "2", "5", "6"],
+        ["2", "3", "6", "7"],
+        ["2", "4", "6", "8"],
+        ["2", "6"],
+    ]
+
+
+def test_a_date_without_rows_counts_those_of_the_file(tmp_path: Path) -> None:
+    """Its note is the same, however the file was read."""
+    one = dated(tmp_path / "papers.jsonl", "2026-03-17", "2026-03-18")
+    one.dates()
+
+    assert one.listing(date(2026, 3, 20), ()).notes == (
+        "papers.jsonl has 2 rows, none of them of this date and these categories.",
+    )
+
+
+@pytest.mark.parametrize("line", ["{", '{"announced": "today"}', '{"announced": 5}'])
+def test_a_row_whose_date_can_not_be_told_is_named(tmp_path: Path, line: str) -> None:
+    """By its line: it may belong to any."""
+    path = tmp_path / "papers.jsonl"
+    path.write_text(f"{json.dumps(ROW)}\n{line}\n", encoding="utf-8")
+
+    with pytest.raises(RecordError, match=r"papers\.jsonl:2: "):
+        JsonLines(path).dates()
+
+
+def test_rows_that_are_added_meanwhile_are_read(tmp_path: Path) -> None:
+    """The file is looked at again for each listing."""
+    path = tmp_path / "papers.jsonl"
+    one = dated(path, "2026-03-17")
+    assert one.dates() == (DAY,)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({**ROW, "id": "2603.00009", "announced": "2026-03-17"}) + "\n")
+
+    assert len(one.listing(DAY, ()).items) == 2

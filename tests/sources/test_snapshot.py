@@ -1,8 +1,9 @@
 """Papers from bulk metadata: months are told by bytes, neighbours come along, broken records are named."""
 
+import gzip
 import json
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from digest import schedule
 from digest.errors import RecordError
+from digest.sources import bookmarks, streams
 from digest.sources.snapshot import Seen, Snapshot, span
 
 DAY = date(2026, 3, 17)  # a Tuesday: from Friday the 13th 18:00 to Monday the 16th 18:00 UTC
@@ -237,6 +239,55 @@ def test_memory_stays_flat(snapshot: Write) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 2_000_000
+
+
+def test_the_second_reading_takes_the_months_alone(snapshot: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One pass has noted where they stand; what names no month is read each time."""
+    rows = [{**ROW, "id": f"{month}.00001", **v1("Mon, 16 Feb 2026 10:00:00 GMT")} for month in range(2501, 2513)]
+    found = snapshot(*rows, {**ROW, "id": "2602.00001", **v1("Mon, 16 Feb 2026 10:00:00 GMT")}, ROW, "\n")
+    assert ids(found) == ["2603.00001"]
+    read: list[bytes] = []
+    real = streams.placed
+
+    def counted(*given: Any) -> Iterator[tuple[int, int, bytes]]:
+        for number, start, line in real(*given):
+            read.append(line)
+            yield number, start, line
+
+    monkeypatch.setattr(bookmarks, "placed", counted)
+
+    assert ids(found, date(2026, 2, 17), date(2026, 2, 17)) == ["2602.00001"]
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize("month", ["2603", "2512"])
+def test_a_packed_snapshot_reads_the_same_twice(tmp_path: Path, month: str) -> None:
+    """From end to end, then unpacked; broken off, it is an error both times."""
+    rows = json.dumps(ROW) + "\n" + json.dumps({**ROW, "id": f"{month}.00002"})
+    path = tmp_path / "snapshot.json.gz"
+    path.write_bytes(gzip.compress(rows.encode() + b"\n"))
+    found = Snapshot(path)
+
+    assert ids(found) == ids(found) == ["2603.00001", "2603.00002"][: 1 + (month == "2603")]
+
+    path.write_bytes(gzip.compress(rows[:-9].encode()))
+    for _ in range(2):
+        with pytest.raises(RecordError, match=r"snapshot\.json\.gz:2: "):
+            ids(found)
+
+
+def test_it_covers_its_months_up_to_its_newest_paper(snapshot: Write) -> None:
+    """Identifiers of the last century come first; the newest paper's window tells the last listing."""
+    old = {**ROW, "id": "hep-th/9108001", **v1("Wed, 14 Aug 1991 20:00:00 GMT")}
+
+    assert snapshot(ROW, {**ROW, "id": "0704.00001"}, old).covered() == (date(1991, 8, 1), DAY)
+    assert snapshot(ROW).covered() == (date(2026, 3, 1), DAY)
+
+
+@pytest.mark.parametrize("row", ["", '{"id":"2699.00001"}\n'])
+def test_a_file_without_a_month_covers_nothing(snapshot: Write, row: str) -> None:
+    """Empty, or of no month that there is."""
+    assert snapshot(row).covered() is None
 
 
 @given(st.dates(date(1992, 1, 1), date(2040, 1, 1)), st.integers(0, 70))

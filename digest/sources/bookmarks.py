@@ -1,0 +1,183 @@
+"""Where in a file the lines of each date or month stand: one pass notes it, then each part is read by itself.
+
+Floor of the family. Holds 24 bytes for each run of lines that belong together, and nothing of what they say.
+"""
+
+import logging
+import shutil
+import tempfile
+import weakref
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Generic, TypeVar
+
+from .streams import is_packed, opened, placed, plain, told
+
+Label = TypeVar("Label")
+
+SPARE = 512 * 2**20  #: bytes of room that unpacking leaves to others
+USUAL = 2  #: times at least that such a file grows when it is unpacked: with less room it is not begun
+
+NO_ROOM = "%s: no room in %s to unpack it, so it is read whole again and again: unpack it yourself"
+
+_CHUNK = 2**24  # bytes between two looks at the room that is left
+_NEAR = 2**15  # bytes read at once: the parts may be single lines
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Marks(Generic[Label]):
+    """What one pass has found."""
+
+    state: tuple[int, int, int]  #: of the file when it was read
+    copy: IO[bytes] | None  #: of a packed file: what it holds
+    runs: dict[Label, "array[int]"] = field(default_factory=dict)  #: by threes: first byte, byte behind, line's number
+    rows: int = 0
+    last: tuple[int, int, int] = (0, 0, 0)  #: the last line in the same form
+    is_whole: bool = True  #: whether the last line ends with a newline
+
+
+class Bookmarks(Generic[Label]):
+    """
+    The lines of one file by label.
+
+    A packed file is unpacked once, into a temporary file that is gone when the program ends. A file that changes is
+    passed through again. Only one part is read at a time.
+
+    Args:
+        path: Plain, or packed by gzip or zip.
+        label: What a line belongs to, of its number and its bytes; what it raises ends the pass.
+    """
+
+    def __init__(self, path: Path, label: Callable[[int, bytes], Label]) -> None:
+        self._path, self._label = path, label
+        self._marks: _Marks[Label] | None = None
+        self._refused = False
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether the pass takes no more than reading the file."""
+        return self._marks is not None or (self._path.is_file() and not is_packed(self._path))
+
+    def ready(self) -> bool:
+        """
+        Make the pass, unless that is done; False: the file can only be read from its beginning.
+
+        It is a pipe, or packed with no room to unpack it, which is said once.
+
+        Raises:
+            RecordError, ConfigError: as `streams.lines`.
+        """
+        if self._refused or not self._path.is_file():
+            return False
+        with told(self._path):
+            found = self._path.stat()
+        state = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if self._marks is None or self._marks.state != state:
+            self._marks = self._pass(state)
+            self._refused = self._marks is None
+        return not self._refused
+
+    def lines(self, labels: Collection[Label]) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines of some labels, in the file's order, each after its number; see `ready`."""
+        marks = self._known
+        runs = sorted(run for label in labels for run in _threes(marks.runs.get(label, ())))
+        with told(self._path), self._file(marks) as file:
+            yield from self._read(file, runs)
+
+    def tail(self) -> tuple[int, bytes] | None:
+        """The last line after its number, if it has no newline: a file that was cut off ends so."""
+        marks = self._known
+        if marks.is_whole:
+            return None
+        with told(self._path), self._file(marks) as file:
+            return next(self._read(file, [marks.last]), None)
+
+    @property
+    def counts(self) -> Mapping[Label, int]:
+        """How many runs of lines each label has, in the order of their first."""
+        return {label: len(runs) // 3 for label, runs in self._known.runs.items()}
+
+    @property
+    def rows(self) -> int:
+        """How many lines the file has that are not blank."""
+        return self._known.rows
+
+    @property
+    def _known(self) -> _Marks[Label]:
+        assert self._marks, "not ready"
+        return self._marks
+
+    @contextmanager
+    def _file(self, marks: _Marks[Label]) -> Iterator[IO[bytes]]:
+        if marks.copy:
+            yield marks.copy
+        else:
+            with plain(self._path, _NEAR) as file:
+                yield file
+
+    def _read(self, file: IO[bytes], runs: Collection[tuple[int, int, int]]) -> Iterator[tuple[int, bytes]]:
+        for start, end, number in runs:
+            file.seek(start)
+            for nth, _, line in placed(file, self._path, start, number, end):
+                yield nth, line
+
+    def _pass(self, state: tuple[int, int, int]) -> _Marks[Label] | None:
+        """One reading of the whole file; None where there is no room to unpack it."""
+        marks: _Marks[Label] = _Marks(state, None)
+        if is_packed(self._path):
+            with told(self._path):
+                marks.copy = _unpacked(self._path)
+            if marks.copy is None:
+                return None
+            weakref.finalize(self, marks.copy.close)
+        with told(self._path), self._file(marks) as file:
+            file.seek(0)
+            self._note(marks, placed(file, self._path))
+        log.info("%s: %d rows in %d groups", self._path, marks.rows, len(marks.runs))
+        return marks
+
+    def _note(self, marks: _Marks[Label], rows: Iterable[tuple[int, int, bytes]]) -> None:
+        own: array[int] | None = None  # the runs of the label of the line before
+        for number, start, line in rows:
+            runs = marks.runs.setdefault(self._label(number, line), array("Q"))
+            end = start + len(line)
+            if runs is own:
+                runs[-2] = end
+            else:
+                runs.extend((start, end, number))
+            own = runs
+            marks.rows += 1
+            marks.last, marks.is_whole = (start, end, number), line.endswith(b"\n")
+
+
+def _threes(numbers: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    return zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+
+
+def _unpacked(path: Path) -> IO[bytes] | None:
+    """What a packed file holds, in a temporary file; None where there is no room for it."""
+    folder = tempfile.gettempdir()
+    room = shutil.disk_usage(folder).free - SPARE
+    if room < USUAL * path.stat().st_size:
+        log.warning(NO_ROOM, path, folder)
+        return None
+    copy = tempfile.TemporaryFile(buffering=_NEAR)  # noqa: SIM115 - it stays open until the program ends
+    try:
+        with opened(path) as packed:
+            while chunk := packed.read(_CHUNK):
+                if shutil.disk_usage(folder).free < SPARE + len(chunk):
+                    copy.close()
+                    log.warning(NO_ROOM, path, folder)
+                    return None
+                copy.write(chunk)
+    except BaseException:
+        copy.close()
+        raise
+    copy.flush()
+    log.info("%s: unpacked into a temporary file in %s", path, folder)
+    return copy
