@@ -23,11 +23,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-import jinja2
 from axe_playwright_python.base import AXE_FILE_PATH
+from plain_page import plain_page
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-from digest.models import FIELDS, Edition
+from digest.models import Edition
 from digest.render import FORMATS, Look, Volumes
 from digest.resources import built_in
 from digest.store import Store
@@ -37,18 +37,6 @@ PHONE, DESKTOP = 375, 1280
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 BARE = ("the day", "bare HTML")
 WORDS = ("强化学习", "diffusion model")  #: typed key by key
-
-#: The same words of the same papers with nothing of ours: the floor of size, of opening and of rendering.
-PLAIN = """<!doctype html>
-<html lang="{{ day.language }}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{{ day.announced }}</title></head><body><h1>{{ day.announced }}</h1>
-{% for one in day.entries %}<article>
-<h2><a href="https://arxiv.org/abs/{{ one.paper.arxiv_id }}">{{ one.paper.title }}</a></h2>
-<p>{{ one.paper.authors|join(", ") }}</p><p>{{ one.paper.categories|join(" ") }} {{ one.paper.comment or "" }}</p>
-{% if one.card %}{% for name in names %}<p>{{ one.card[name] }}</p>{% endfor %}{% endif %}
-<p>{{ one.paper.abstract }}</p></article>
-{% endfor %}</body></html>
-"""
 
 #: Before anything of the page: what it takes to draw it, and what keeps the reader from it.
 WATCH = """
@@ -280,13 +268,6 @@ def best(call: Callable[[], object], times: int = 5) -> float:
         call()
         found.append(time.process_time() - began)
     return 1000 * min(found)
-
-
-_plain = jinja2.Environment(autoescape=True).from_string(PLAIN)
-
-
-def plain_page(day: Edition) -> bytes:
-    return _plain.render(day=day, names=FIELDS).encode()
 
 
 def rendering(day: Edition, scratch: Path) -> Iterator[str]:

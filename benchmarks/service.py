@@ -57,7 +57,8 @@ class Service:
 
     async def stats(self, _: web.Request) -> web.Response:
         """What came since the last look: requests, and seconds from the first request to the last reply."""
-        told = {"requests": self.requests, "stage": self.last - self.first if self.first else 0.0}
+        stage = self.last - self.first if self.first else 0.0
+        told = {"requests": self.requests, "stage": stage, "began": self.first, "ended": self.last}
         self.clear()
         return web.json_response(told)
 
