@@ -11,6 +11,7 @@ from pathlib import Path
 
 LINE = re.compile(r"(asked|told) ([0-9a-f]{20}) (\d+\.\d{4})")
 JUST_TOLD = 0.5  #: seconds on its way back that an answer may be when something is killed
+JUST_ASKED = 0.3  #: seconds in which a worker may still send what it has in its hand when the driver is killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def payments(askings: Iterable[Asking], kills: Sequence[float]) -> Payments:
     for one in sorted(askings, key=lambda one: one.asked):
         by_name.setdefault(one.name, []).append(one)
     again = [(one, name) for name, found in by_name.items() for one in found[:-1]]
-    excused = [any(one.asked <= at <= one.told + JUST_TOLD for at in kills) for one, _ in again]
+    excused = [any(one.asked - JUST_ASKED <= at <= one.told + JUST_TOLD for at in kills) for one, _ in again]
     return Payments(
         requests=len(by_name),
         paid=sum(map(len, by_name.values())),

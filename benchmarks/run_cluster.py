@@ -76,7 +76,8 @@ class Pool:
         command += ["--latency", str(limits.latency), "--a-minute", str(limits.a_minute)]
         one = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert one.stdout is not None
-        port = int(one.stdout.readline())
+        with one.stdout:
+            port = int(one.stdout.readline())
         if known:
             self.running[nth] = one
         else:
@@ -124,7 +125,7 @@ def workers_of(pid: int) -> list[int]:
     for one in Path("/proc").glob("[0-9]*"):
         try:
             name = (one / "cmdline").read_bytes().split(b"\0")[0]
-            if name.startswith(b"ray::") and b"IDLE" not in name and pid in ancestors(int(one.name)):
+            if name.startswith(b"ray::Actor") and pid in ancestors(int(one.name)):
                 found.append(int(one.name))
         except OSError:
             continue
@@ -176,8 +177,8 @@ def write_config(folder: Path, pool: Pool, workers: int, engine: str) -> None:
 def drive(folder: Path, papers: Path) -> Drive:
     """Begin a backfill in a folder."""
     command = [sys.executable, "-m", "digest", "backfill", "--papers", str(papers), "--yes"]
-    log = (folder / "said.txt").open("a", encoding="utf-8")
-    return Drive(subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log, text=True))
+    with (folder / "said.txt").open("a", encoding="utf-8") as log:
+        return Drive(subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log, text=True))
 
 
 def finish(driven: Drive) -> Drive:

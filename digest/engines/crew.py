@@ -48,6 +48,10 @@ class Crew(Protocol):
         """Those that have come; waits for the first."""
         ...
 
+    def restart(self) -> bool:
+        """Have as many run anew, since all are lost; whether they do."""
+        ...
+
     def close(self) -> None:
         """End them, whatever they are doing."""
         ...
@@ -110,6 +114,10 @@ class OwnCrew:
             return  # the engine was closed, and a run of it is only now given up
         coroutine = getattr(self.worker, method)(*arguments)
         self.inbox.expect(worker, method, asyncio.run_coroutine_threadsafe(coroutine, self.loop))
+
+    def restart(self) -> bool:
+        """False: a thread is not lost."""
+        return False
 
     def close(self) -> None:
         """Cancel all, and end the thread."""

@@ -74,9 +74,9 @@ class RayCrew:
         """How many workers there are."""
         return len(self.actors)
 
-    def start(self) -> None:
+    def start(self, count: int | None = None) -> None:
         """
-        Have Ray run, and the workers be made.
+        Have Ray run, and the workers be made, `count` of them where that is given.
 
         Raises:
             EngineError: Ray does not start, or there is no cluster at the address.
@@ -84,7 +84,7 @@ class RayCrew:
         if not self.ray.is_initialized():
             self._init()
         nodes = self._nodes()
-        count = self.workers or (len(nodes) if self.address else own_workers())
+        count = count or self.workers or (len(nodes) if self.address else own_workers())
         strategies = import_module("ray.util.scheduling_strategies")
         make = self.ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0, max_concurrency=100)(Actor)
         for number in range(count):
@@ -138,6 +138,18 @@ class RayCrew:
             gone = ConnectionError(f"its worker was lost ({lines[0].strip()[:120]})")
             gone.__cause__ = error
             found.set_exception(gone)
+
+    def restart(self) -> bool:
+        """Leave what is left of Ray, and begin with it anew; False where there is none at the address, or too few."""
+        count, self.actors = len(self.actors), []
+        self.ray.shutdown()
+        try:
+            self.start(count)
+        except EngineError as error:
+            log.warning("%s; it is tried again", error)
+            self.actors = self.actors or [None] * count
+            return False
+        return True
 
     def close(self) -> None:
         """End the workers; Ray itself goes with this process, and with it all that it started here."""

@@ -4,7 +4,9 @@ Calls them through a crew and tells dispatch.py what came of it; decides nothing
 """
 
 import logging
+import os
 import platform
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 
 AGAIN = 0.3  #: seconds until a worker that is gone is called again
 GRACE = 10.0  #: seconds until the others take over the share of a worker that is gone
+LOST = 15.0  #: seconds without any worker until all are started anew
 STARTING = 60.0  #: seconds for the first worker to come up
 OTHERS = 10.0  #: seconds more for the others
 
@@ -76,6 +79,7 @@ class Roster:
         self.patience_seconds = patience_seconds
         self.start = start
         self.mates: dict[int, _Mate] = {}
+        self.restarted = 0.0  #: when all were started anew
 
     @property
     def sent(self) -> int:
@@ -115,13 +119,25 @@ class Roster:
         self.dispatch.begins(time.monotonic())
 
     def call(self, now: float) -> None:
-        """Call those who have not said a word; after a while others take over what is theirs."""
+        """Call those who have not said a word; after a while others take over what is theirs, or all begin anew."""
+        if self.mates and all(
+            mate.gone is not None and now - max(mate.gone, self.restarted) > LOST for mate in self.mates.values()
+        ):
+            self._restart(now)
         for number, mate in self.mates.items():
             if mate.hello is None and not mate.called and now >= mate.again:
                 mate.called = True
                 self.crew.call(number, "hello")
             if mate.gone is not None and now - mate.gone > GRACE and number in self.dispatch.members:
                 self._give_up(number)
+
+    def _restart(self, now: float) -> None:
+        """Start what the workers run in anew: with its head a cluster loses all of them for good."""
+        self.restarted = now
+        if self.crew.restart():
+            log.warning("cluster: all workers were lost and are started anew")
+            for mate in self.mates.values():
+                mate.called, mate.polled, mate.again = False, False, now
 
     def _give_up(self, number: int) -> None:
         log.warning("cluster: worker %d is gone; the others take over", number)
@@ -165,6 +181,7 @@ class Roster:
             model=place.model,
             start=self.start,
             known=known,
+            driver=(socket.gethostname(), os.getpid()),
         )
 
     # ---- news

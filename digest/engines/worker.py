@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from .. import __version__
 from ..errors import EngineError
@@ -44,6 +45,7 @@ class Plan:
     model: str | None = None  #: what the endpoint calls it; None: as the request does
     start: str | None = None
     known: Mapping[str, Ability] = field(default_factory=dict)  #: what it understands, by model
+    driver: tuple[str, int] | None = None  #: host and process of who keeps the replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,16 @@ class Batch:
     last: int  #: number of the last piece of news
     news: Sequence[News]
     sent: int  #: HTTP requests since this worker began
+
+
+def is_gone(host: str, pid: int) -> bool:
+    """Whether a process has ended, also where nobody has taken note of it yet; of another machine it can't be told."""
+    if host != socket.gethostname():
+        return False
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+    except OSError:
+        return Path("/proc/self/stat").exists()  # elsewhere there is no such place
 
 
 class Worker:
@@ -238,7 +250,10 @@ class _Lane:
         return self
 
     async def __anext__(self) -> Request:
-        return await self.queue.get()
+        request = await self.queue.get()
+        if self.plan.driver and is_gone(*self.plan.driver):
+            await asyncio.Event().wait()  # nobody would keep the reply; this process has its end before it
+        return request
 
     async def work(self) -> None:
         """Send until the endpoint fails, or it is enough."""

@@ -1,6 +1,10 @@
 """The engine over many endpoints, with its worker in this process."""
 
+import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from digest.engines import roster
 from digest.engines import worker as worker_module
 from digest.engines.cluster import ClusterEngine
+from digest.engines.crew import OwnCrew, Reply
 from digest.engines.roster import Place
+from digest.engines.worker import Worker, is_gone
 from digest.errors import ConfigError, EngineError, EngineRefused, Interrupted
 from digest.interrupts import INTERRUPT
 from digest.models import Answer, Completion, Request
@@ -369,3 +376,53 @@ def test_a_key_is_in_no_words(cluster: Open) -> None:
         cluster(Place("https://example.org/v1", "two words", key_name="LAB_KEY"))
     assert "two words" not in str(caught.value)
     assert KEY not in repr(Place("https://example.org/v1", KEY))
+
+
+class LostCrew(OwnCrew):
+    """A worker whose machine may go down, and that runs again only when it is started anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_down = False
+        self.restarts = 0
+
+    def call(self, worker: int, method: str, *arguments: Any) -> None:
+        if self.is_down:
+            self.inbox.queue.put(Reply(worker, method, ConnectionError("its worker was lost")))
+        else:
+            super().call(worker, method, *arguments)
+
+    def restart(self) -> bool:
+        self.restarts += 1
+        self.is_down = False
+        self.worker = Worker()
+        return True
+
+
+def test_when_all_workers_are_lost_for_good_they_are_started_anew(
+    services: Callable[[], Service], cluster: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster that has lost its head does not bring its workers back by itself."""
+    monkeypatch.setattr(roster, "GRACE", 0.05)
+    monkeypatch.setattr(roster, "LOST", 0.2)
+    engine = cluster(services())
+    crew = engine.roster.crew = LostCrew()
+    answered: list[str] = []
+    for one, _ in engine.run(request(number) for number in range(30)):
+        answered.append(one.subject)
+        if len(answered) == 5:
+            crew.is_down = True
+    assert crew.restarts == 1
+    assert sorted(answered) == [request(number).subject for number in range(30)]
+
+
+def test_a_worker_sends_nothing_more_when_its_driver_is_gone() -> None:
+    """Nobody would keep what it pays for; a process that nobody has waited for is gone, too."""
+    here = socket.gethostname()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    time.sleep(0.5)
+    assert is_gone(here, ended.pid)  # a zombie
+    ended.wait()
+    assert is_gone(here, ended.pid)
+    assert not is_gone(here, os.getpid())
+    assert not is_gone("another machine", ended.pid)
