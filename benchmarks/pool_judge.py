@@ -53,13 +53,22 @@ class Payments:
     unexplained: tuple[str, ...]  #: paid again without that
 
 
-def payments(askings: Iterable[Asking], kills: Sequence[float]) -> Payments:
-    """What was paid, and why more than once: `kills` are the moments, time of day, at which something was killed."""
+def payments(askings: Iterable[Asking], kills: Sequence[float], slack: float = 0.0) -> Payments:
+    """
+    What was paid, and why more than once.
+
+    Args:
+        askings: Of all endpoints.
+        kills: The moments, time of day, at which something was killed.
+        slack: Seconds more for everything, where a busy machine is late.
+    """
     by_name: dict[str, list[Asking]] = {}
     for one in sorted(askings, key=lambda one: one.asked):
         by_name.setdefault(one.name, []).append(one)
     again = [(one, name) for name, found in by_name.items() for one in found[:-1]]
-    excused = [any(one.asked - JUST_ASKED <= at <= one.told + JUST_TOLD for at in kills) for one, _ in again]
+    excused = [
+        any(one.asked - JUST_ASKED - slack <= at <= one.told + JUST_TOLD + slack for at in kills) for one, _ in again
+    ]
     return Payments(
         requests=len(by_name),
         paid=sum(map(len, by_name.values())),

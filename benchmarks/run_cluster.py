@@ -121,15 +121,16 @@ def resident(pid: int) -> float | None:
 
 def workers_of(pid: int) -> list[int]:
     """The worker processes that a driver started, by what they call themselves."""
-    found = []
-    for one in Path("/proc").glob("[0-9]*"):
-        try:
-            name = (one / "cmdline").read_bytes().split(b"\0")[0]
-            if name.startswith(b"ray::Actor") and pid in ancestors(int(one.name)):
-                found.append(int(one.name))
-        except OSError:
-            continue
-    return sorted(found)
+    running = [int(one.name) for one in Path("/proc").glob("[0-9]*")]
+    return sorted(one for one in running if is_worker(one) and pid in ancestors(one))
+
+
+def is_worker(pid: int) -> bool:
+    """Whether a process is there and calls itself a worker; Ray's own helpers have other names."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::Actor")
+    except OSError:
+        return False
 
 
 def ancestors(pid: int) -> Iterator[int]:
@@ -242,9 +243,12 @@ class Disturbed:
     missing: int  #: papers without a card
     papers: int
     code: int  #: of the second call
+    left: int  #: workers of the killed driver that are still there
 
 
-def disturbed(folder: Path, papers: Path, count: int, workers: int, limits: Sequence[Limits]) -> Disturbed:
+def disturbed(
+    folder: Path, papers: Path, count: int, workers: int, limits: Sequence[Limits], slack: float = 0.0
+) -> Disturbed:
     """The same, with a worker killed, then an endpoint for a while, then the driver, and called again."""
     folder.mkdir()
     moments: list[float] = []
@@ -268,13 +272,15 @@ def disturbed(folder: Path, papers: Path, count: int, workers: int, limits: Sequ
         wait_for(pool, count // 2, first)
         pool.start(1)
         wait_for(pool, 7 * count // 10, first)
+        orphans = workers_of(first.process.pid)
         kill("the driver", first.process.pid)
         watching.join()
         second = finish(drive(folder, papers))
-        paid = payments(pool.askings(), moments)
+        paid = payments(pool.askings(), moments, slack)
     records = editions(folder).values()
     cards = [entry["card"] is not None for record in records for entry in record["entries"]]  # type: ignore[attr-defined]
-    return Disturbed(tuple(kills), paid, cards.count(False), len(cards), second.process.returncode)
+    left = sum(is_worker(pid) for pid in orphans)
+    return Disturbed(tuple(kills), paid, cards.count(False), len(cards), second.process.returncode, left)
 
 
 def wait_for(pool: Pool, requests: int, driven: Drive) -> None:

@@ -103,11 +103,10 @@ def dates_between(
     clock: Clock,
     first: date | None,
     last: date | None,
-    newest_first: bool = False,
     files: listings.Files | None = None,
 ) -> tuple[date, ...]:
     """
-    The listing dates of a range that have no complete edition in the language of `config`.
+    The listing dates of a range that have no complete edition in the language of `config`, oldest first.
 
     What is complete is told from heads, so it takes milliseconds a date; an edition is opened only where papers are
     kept out by a rule that is not asked for any more, or kept out beside others that lack their card or have a draft.
@@ -119,7 +118,6 @@ def dates_between(
         clock: Now, UTC.
         first: None, for files only: from their first date on.
         last: None: to the newest listing, or to the last date of files.
-        newest_first: In which order.
         files: Those of the order, if they are open.
 
     Raises:
@@ -127,8 +125,7 @@ def dates_between(
         RecordError: the files can't be read.
     """
     days = listed_between(config, order, clock, first, last, files)
-    todo = incomplete(config, days, of_files=order.papers is not None)
-    return todo[::-1] if newest_first else todo
+    return incomplete(config, days, of_files=order.papers is not None)
 
 
 def listed_between(

@@ -6,6 +6,7 @@ Knows how engines are put together; what they are asked, and what their answers 
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -14,13 +15,14 @@ from .config import Config
 from .engines import Engine, abilities, open_engine
 from .engines.budgeted import BudgetedEngine, Meter, limits
 from .engines.cached import CachedEngine, open_cache
+from .engines.endpoint import endpoint
 from .engines.fallback import FallbackEngine
 from .engines.keeping import Replies
 from .errors import ConfigError, DigestError
 from .hooks import Clock, Watch, unwatched
 from .languages import language_of
 from .models import Request
-from .settings import EngineSettings
+from .settings import EndpointSettings, EngineSettings
 
 if TYPE_CHECKING:
     from .engines.shared_shelf import SharedReplies
@@ -30,6 +32,9 @@ log = logging.getLogger(__name__)
 ASKING = ("batch", "chat", "cluster")  #: engines that need a service and its key
 CONTEXTS = (8192, 4096)  #: tokens of a question and its reply, for a model on this machine: what there is memory for
 PATIENCE = 30.0  #: seconds that the first service may be down where there is a second
+TURN = 500  #: requests at least, of those without end, after which the first is tried again
+TURN_OF_SLOT = 32  #: the same for each that it answers at once: slots are idle at a turn's end
+TURN_OF_BATCHES = 100_000  #: the same where it answers batches: several times what these hold at once
 
 
 def model_of(config: Config) -> str:
@@ -70,6 +75,8 @@ def for_sample(config: Config, variable: str | None) -> tuple[Config, str]:
         engine = EngineSettings(name="local", api_key_env=settings.api_key_env)
         said = f"no {settings.api_key_env}: a small model on this machine writes drafts"
         return config.model_copy(update={"engine": engine}), said
+    if _has_places(config):
+        return config, f"as configured: {settings.model} at {len(settings.endpoint)} endpoints writes the cards"
     if settings.name in ASKING:
         place = urlsplit(settings.base_url).hostname if settings.base_url else "api.openai.com"
         why = f"{variable} is set" if variable else "as configured"
@@ -86,16 +93,30 @@ def for_sample(config: Config, variable: str | None) -> tuple[Config, str]:
 
 def require(config: Config) -> None:
     """
-    See to what an engine needs and is quickly looked for: a key, or the library and a model that writes the language.
+    See to what an engine needs and is quickly looked for: keys, or the library and a model that writes the language.
 
     Raises:
         ConfigError: it is not there.
     """
+    if config.engine.endpoint and config.engine.name in ("batch", "chat"):
+        log.warning('[[engine.endpoint]] is for engine "cluster": "%s" asks engine.base_url alone', config.engine.name)
     if config.engine.name in ASKING and not _has_places(config):
         config.key()
     elif config.engine.name == "local":
         model_of(config)
         weights.require_library()
+    if config.engine.name == "cluster":
+        _require_cluster(config)
+
+
+def _require_cluster(config: Config) -> None:
+    for one in at_endpoints(config) if _has_places(config) else ():
+        key = one.api_key.get_secret_value() if one.api_key else ""
+        endpoint(one.engine.base_url, key, one.engine.api_key_env)
+    if config.cluster.workers != 0 and find_spec("ray") is None:
+        from .engines.crew_ray import no_ray
+
+        raise no_ray()
 
 
 @contextmanager
@@ -106,7 +127,8 @@ def cached_engine(
     The engine behind the cache of replies, within the budget; it is opened when something is left to ask.
 
     With a second service, two of them: what the first can't answer goes to the second, and is kept as its own. Where
-    its requests are `endless`, a failure does not have the rest of them looked up.
+    its requests are `endless`, a failure does not have the rest of them looked up, and with two services a run ends
+    after some: it is for the caller to run it with the next.
     """
     counted, second = meter or Meter(), config.on_fallback
     cache = open_replies(config)
@@ -118,9 +140,17 @@ def cached_engine(
         else:
             last = _kept(second, clock, cache, counted)
             last.is_endless = endless
-            yield FallbackEngine([(first, model_of(config)), (last, second.engine.model)])
+            both = [(first, model_of(config)), (last, second.engine.model)]
+            yield FallbackEngine(both, _turn(config) if endless else None)
     finally:
         cache.close()
+
+
+def _turn(config: Config) -> int:
+    """How many requests without end are taken before the first service is tried again, should it have been away."""
+    if config.engine.name == "batch":
+        return TURN_OF_BATCHES
+    return max(TURN, TURN_OF_SLOT * sum(one.engine.concurrency for one in at_endpoints(config)))
 
 
 def open_replies(config: Config) -> Replies:
@@ -198,6 +228,20 @@ def _key(config: Config) -> str:
 
 def _has_places(config: Config) -> bool:
     return config.engine.name == "cluster" and bool(config.engine.endpoint)
+
+
+def at_endpoints(config: Config) -> list[Config]:
+    """For each endpoint of engine "cluster" the configuration that would ask it alone; for other engines, as it is."""
+    if not _has_places(config):
+        return [config]
+    return [_at_endpoint(config, one) for one in config.engine.endpoint]
+
+
+def _at_endpoint(config: Config, one: EndpointSettings) -> Config:
+    given = one.model_dump(exclude_none=True, exclude={"weight"})
+    engine = config.engine.model_copy(update={"name": "chat", "endpoint": (), **given})
+    key = config.secrets.get(one.api_key_env) if one.api_key_env else config.api_key
+    return config.model_copy(update={"engine": engine, "api_key": key})
 
 
 def _of_cluster(config: Config) -> dict[str, Any]:

@@ -9,18 +9,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
-from typing import Any
 
 from . import agenda, backends, folder_lock, listings, pipeline, report, selection, shared
 from .agenda import Order
+from .backfill_display import Progress, Tell
 from .config import Config
 from .engines.budgeted import Meter
 from .engines.cached import CachedEngine
-from .errors import DigestError, EngineError, RecordError, SourceError
+from .errors import BusyError, DigestError, RecordError, SourceError
 from .history import Earlier
 from .hooks import Clock
 from .making import Making
@@ -40,7 +40,8 @@ LOOK = 0.2  #: seconds between two looks whether a listing is there
 TOTALS = ("announced", "shown", "flagged", "pending", "excluded", "replacements")
 
 Job = tuple[Config, date]  #: of one language
-Collected = tuple[Config, pipeline.Gathered]
+Stamp = tuple[int, int]  #: of a record: see `Store.stamp`
+Collected = tuple[Config, pipeline.Gathered, Stamp]  #: the stamp is that before it was collected
 OpenDesk = Callable[[], listings.Desk]
 
 
@@ -53,21 +54,6 @@ class Made:
     ledger: report.Ledger
     seconds: float  #: from its listing to its last card
     is_ours: bool = True  #: False: another run wrote it meanwhile, and its edition stays
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How far a backfill is."""
-
-    editions: int  #: that are saved
-    editions_in_all: int
-    papers: int  #: in these, and those of open ones that are settled
-    answered: int  #: questions, whether by the service or from disk
-    sent: int  #: requests to the service, tries again included
-    bills: tuple[Bill, ...]
-    seconds: float
-    open: tuple[str, ...]  #: language and date of the editions on their way
-    endpoints: Sequence[Any] = ()  #: how each of the engine's endpoints fares, where it tells
 
 
 @dataclass(slots=True)
@@ -86,7 +72,6 @@ class Result:
     failure: DigestError | None = None  #: what stopped it, or what is wrong with the pages
 
 
-Tell = Callable[[Standing], None]
 Note = Callable[[Made], None]
 
 
@@ -99,6 +84,7 @@ def backfill(
     *,
     tell: Tell = lambda _: None,
     note: Note = lambda _: None,
+    papers: int | None = None,
 ) -> Result:
     """
     Make the editions of many dates; nothing is delivered.
@@ -111,6 +97,7 @@ def backfill(
         clock: The time, UTC.
         tell: Hears how far it is, some times a second.
         note: Hears of each edition that is saved.
+        papers: As many as are expected in all languages, for `tell`.
 
     Returns:
         What was made, also where a failure stopped it: each edition on its way is saved as it was then.
@@ -122,7 +109,7 @@ def backfill(
     backends.require(config)
     backends.price_of(config)
     with folder_lock.alone(config.output), shared.at_work(config):
-        return _Backfill(config, jobs, order, open_desk, clock, tell, note).run()
+        return _Backfill(config, jobs, order, open_desk, clock, tell, note, papers).run()
 
 
 class _Backfill:
@@ -137,40 +124,45 @@ class _Backfill:
         clock: Clock,
         tell: Tell,
         note: Note,
+        papers: int | None,
     ) -> None:
-        self.config, self.clock, self.editions = config, clock, len(jobs)
+        self.config, self.clock, self.editions, self.papers = config, clock, len(jobs), papers
         self.tell, self.note = tell, note
         sites = {one.output: one for one, _ in jobs}
         self.known = {output: Whereabouts(Store(output)) for output in sites}
         self.collector = _Collector(jobs, order, open_desk)
         self.press, self.meter, self.result = Press(list(sites.values())), Meter(), Result()
         self.open: dict[str, _Opened] = {}
-        self.answered = 0
+        self.unshared: list[Job] = []
         self.told, self.began = -OFTEN, time.monotonic()
 
     def run(self) -> Result:
         result = self.result
         try:
             with backends.cached_engine(self.config, self.clock, self.meter, endless=True) as self.engine:
-                ahead = getattr(self.engine, "ahead", 1)
-                patient = self.config.engine.name == "batch"
-                stream = Stream(
-                    self.supply, self.engine, self.kept, self.done, self.landed, ahead=ahead, patient=patient
-                )
-                try:
-                    stream.run()
-                except EngineError as error:
-                    result.failure = error
+                self.ask()
                 result.sent, result.bills = self.engine.sent, self.meter.bills
         finally:
             self.collector.close()
-        if self.collector.crash:
-            raise self.collector.crash
         result.failed, result.lacking = self.collector.failed, self.collector.lacking
         printed = self.press.close()
-        result.pages, result.failure = printed.pages, result.failure or next(iter(printed.faults), None)
-        result.seconds = time.monotonic() - self.began
+        self.hand_out(wait=True)
+        crash = self.collector.crash
+        if crash and not isinstance(crash, DigestError):
+            raise crash
+        found = [one for one in (result.failure, crash, *printed.faults) if isinstance(one, DigestError)]
+        result.failure = next(iter(found), None)
+        result.pages, result.seconds = printed.pages, time.monotonic() - self.began
         return result
+
+    def ask(self) -> None:
+        """Ask until all is made, or something stops it."""
+        ahead, patient = getattr(self.engine, "ahead", 1), self.config.engine.name == "batch"
+        stream = Stream(self.supply, self.engine, self.kept, self.done, self.landed, ahead=ahead, patient=patient)
+        try:
+            stream.run()
+        except DigestError as error:
+            self.result.failure = error
 
     def look_back(self, config: Config, edition: Edition) -> Earlier:
         return pipeline.earlier(self.known[config.output], edition)
@@ -178,24 +170,26 @@ class _Backfill:
     def supply(self, wait: bool) -> Work | None:
         """The next edition on its way, if its listing is there; those that another driver makes are left to it."""
         while (collected := self.collector.next(wait)) is not None:
-            config, found = collected
+            config, found, stamp = collected
             with ExitStack() as claims:
-                if (mine := self.claimed(config, found, claims)) is not None:
+                if (mine := self.claimed(config, found, stamp, claims)) is not None:
                     return self.opened(config, mine, claims.pop_all())
         return None
 
-    def claimed(self, config: Config, found: pipeline.Gathered, claims: ExitStack) -> pipeline.Gathered | None:
-        """What was collected, with what other drivers have made of it; None where there is nothing left to do."""
+    def claimed(
+        self, config: Config, found: pipeline.Gathered, stamp: Stamp, claims: ExitStack
+    ) -> pipeline.Gathered | None:
+        """What was collected, with what others have made of it since; None where there is nothing left to do."""
         store, day = Store(config.output), found.edition.announced
-        before = store.stamp(day)
         if not claims.enter_context(shared.making(config, day)):
             self.result.elsewhere.append(day)
             return None
-        if store.stamp(day) == before:
+        if store.stamp(day) == stamp:
             return found
         if not agenda.incomplete(config, [day], of_files=found.edition.source == "file"):
             self.result.elsewhere.append(day)
             self.known[config.output].add(day, store.ids(day))
+            self.press.add(config, day)
             return None
         saved = store.load(day)
         return replace(found, edition=selection.carried(found.edition, saved)) if saved else found
@@ -218,20 +212,19 @@ class _Backfill:
         return {one.key: reply for one in requests if (reply := self.engine.lookup(one)) is not None}
 
     def landed(self) -> None:
-        self.answered += 1
         if time.monotonic() - self.told > OFTEN:
             self._tell()
 
     def _tell(self) -> None:
-        self.tell(self.standing())
+        self.tell(self.progress())
         self.told = time.monotonic()
 
-    def standing(self) -> Standing:
-        return Standing(
+    def progress(self) -> Progress:
+        return Progress(
             editions=self.result.made,
             editions_in_all=self.editions,
             papers=self.result.totals["announced"] + sum(one.making.settled for one in self.open.values()),
-            answered=self.answered,
+            papers_in_all=self.papers,
             sent=self.engine.sent,
             bills=self.meter.bills,
             seconds=time.monotonic() - self.began,
@@ -249,7 +242,8 @@ class _Backfill:
             store.save(making.edition)
         else:
             log.warning("%s: another run has written it meanwhile; its edition stays", store.path(day))
-        shared.push(config, day)
+        self.unshared.append((config, day))
+        self.hand_out()
         opened.claims.close()
         self.known[config.output].add(day, making.papers)
         self.press.add(config, day)
@@ -259,11 +253,26 @@ class _Backfill:
         self.note(Made(day, making.edition.language, counts, time.monotonic() - opened.at, is_ours))
         self._tell()
 
+    def hand_out(self, *, wait: bool = False) -> None:
+        """Let other drivers have what is saved, where a store is shared, as soon as no run works on the folder."""
+        while self.unshared:
+            config, day = self.unshared[0]
+            try:
+                with Store(config.output).locked() if config.store_url else nullcontext():
+                    shared.push(config, day)
+            except BusyError as error:
+                if not wait:
+                    return
+                log.warning("%s; the editions go out after it", error)
+                time.sleep(LOOK)
+            else:
+                del self.unshared[0]
+
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
     making: Making
-    stamp: tuple[int, int]  #: of the record, as it was saved when it was opened
+    stamp: Stamp  #: of the record, as it was saved when it was opened
     at: float
     claims: ExitStack  #: that keep other drivers from it
 
@@ -321,6 +330,7 @@ class _Collector:
         for config, day in self._jobs:
             if self._stop.is_set():
                 return
+            stamp = Store(config.output).stamp(day)
             try:
                 found = pipeline.gather(config, replace(self._order, announced=day), day, desk)
             except listings.NotHeldError as error:
@@ -335,4 +345,4 @@ class _Collector:
                         return
             else:
                 in_a_row = 0
-                yield config, found
+                yield config, found, stamp

@@ -4,8 +4,7 @@ Parses, calls and prints; what is made and how is in backfill.py. Heavy imports 
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +26,13 @@ from .console import (
     up_to_date,
     watched,
 )
-from .errors import DigestError
+from .errors import ConfigError, DigestError
 from .parameters import Day
+from .plaintext import counted
 
 if TYPE_CHECKING:
     from .agenda import Order
-    from .backfill import Job, Made, OpenDesk, Result, Tell
+    from .backfill import Job, Made, OpenDesk, Result
     from .config import Config
     from .outlook import Outlook
 
@@ -55,7 +55,7 @@ EX_CARDS_MISSING = 3
     default="oldest",
     show_default=True,
     envvar="DIGEST_ORDER",
-    help="Which dates come first.",
+    help="Which dates come first; from the newest on, replacements do not tell what they changed.",
 )
 @click.option("--yes", is_flag=True, help="Begin without asking; where nobody watches, nobody is asked.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, and begin nothing.")
@@ -80,8 +80,8 @@ def backfill(**given: Any) -> None:
     found = plan(jobs, order, open_desk, given)
     if given["dry_run"]:
         return
-    if watched() and not given["yes"]:
-        click.confirm("Begin?", default=True, abort=True, err=True)
+    if watched() and not given["yes"] and not confirmed():
+        return
     result = make(config, jobs, order, open_desk, given, sum(one.papers for one in found.languages))
     if failure := failure_of(result):
         raise failure
@@ -94,6 +94,8 @@ def jobs_of(config: "Config", order: "Order", given: dict[str, Any]) -> "tuple[l
     from . import agenda, listings, pipeline, sites
 
     newest_first = given["order"] == "newest"
+    if order.papers and order.papers.exists() and not (order.papers.is_file() or order.papers.is_dir()):
+        raise ConfigError(f"{order.papers}: is read more than once, so a file is needed, or a folder")
     files = listings.Files(order.papers, config.arxiv.holidays, bulk=True) if order.papers else None
     todo: dict[date, list[Config]] = {}
     for one in sites.each(config):
@@ -107,8 +109,19 @@ def jobs_of(config: "Config", order: "Order", given: dict[str, Any]) -> "tuple[l
     return [(one, day) for day in days for one in todo[day]], open_desk
 
 
+def confirmed() -> bool:
+    """Whether whoever watches wants it to begin; an answer that can't be had is none."""
+    try:
+        return click.confirm("Begin?", default=True, err=True)
+    except click.Abort:
+        return False
+
+
 def failure_of(result: "Result") -> DigestError | None:
     """What is to be told as the failure of it all, if anything."""
+    if result.lacking and not result.made and not result.elsewhere and not result.failed:
+        fact = f"none of {counted(len(result.lacking), 'date')} has a paper in the categories asked for"
+        return result.failure or ConfigError(fact, hint="check --category and the categories in digest.toml")
     return result.failure or (result.failed[-1][1] if result.failed else None)
 
 
@@ -146,31 +159,10 @@ def make(
     def note(made: "Made") -> None:
         show(given, made_record(made), made_text(made, in_several=in_several))
 
-    with display(given, papers) as tell:
-        result = backfills.backfill(config, jobs, order, open_desk, now, tell=tell, note=note)
+    with telling(given) as tell:
+        result = backfills.backfill(config, jobs, order, open_desk, now, tell=tell, note=note, papers=papers)
     show(given, result_record(result), result_text(result, config.output))
     return result
-
-
-@contextmanager
-def display(given: dict[str, Any], papers: int | None) -> "Iterator[Tell]":
-    """Yield what hears how far it is: a view of it on a terminal, nothing elsewhere."""
-    from .backfill_display import Progress
-
-    with telling(given) as tell:
-        yield lambda standing: tell(
-            Progress(
-                editions=standing.editions,
-                editions_in_all=standing.editions_in_all,
-                papers=standing.papers,
-                papers_in_all=papers,
-                sent=standing.sent,
-                bills=standing.bills,
-                seconds=standing.seconds,
-                open=standing.open,
-                endpoints=standing.endpoints,
-            )
-        )
 
 
 def made_text(made: "Made", *, in_several: bool) -> str:
@@ -197,7 +189,6 @@ def made_record(made: "Made") -> dict[str, Any]:
 def result_text(result: "Result", output: Path) -> str:
     """All that counts, in one line; above it what is missing."""
     from . import accounts, money
-    from .plaintext import counted
 
     lines = []
     if result.lacking:

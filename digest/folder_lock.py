@@ -6,6 +6,7 @@ The system's lock keeps others out, so a dead process holds nothing; its note te
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ LOCK = "editions/.lock"  #: below the output folder
 NOTE = "editions/.run"
 DEAD = "editions/.run-died"  #: the note of a run that did not come to take it away
 BACKFILL = "editions/.backfill"  #: another lock, for the days that a backfill may take
+PAGES = 120.0  #: seconds that a run waits for a backfill's pages
+LOOK = 0.2  #: seconds between two looks whether they are made
 LONGEST_NOTE = 1000  #: bytes
 
 
@@ -39,7 +42,7 @@ def locked(output: Path) -> Iterator[None]:
     place = output / LOCK
     with guarded(place):
         place.parent.mkdir(parents=True, exist_ok=True)
-        lock = _acquired(place)
+        lock = _acquired(place) or _after_pages(output)
         if lock is None:
             raise BusyError(
                 f"{output}: another run works on this folder{_whose(output / NOTE)}",
@@ -73,6 +76,21 @@ def alone(output: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _after_pages(output: Path) -> "BaseFileLock | None":
+    """The lock of a folder that a backfill works on: it holds it now and then, while it makes pages."""
+    until = time.monotonic() + PAGES
+    while time.monotonic() < until:
+        backfill = _acquired(output / BACKFILL) if (output / BACKFILL).exists() else None
+        if backfill is not None or not (output / BACKFILL).exists():
+            if backfill is not None:
+                backfill.release()
+            return None
+        time.sleep(LOOK)
+        if lock := _acquired(output / LOCK):
+            return lock
+    return None
 
 
 def left_behind(output: Path, *, take: bool = False) -> str | None:

@@ -82,8 +82,9 @@ class Making:
 
     @property
     def papers(self) -> set[str]:
-        """The identifiers of all papers that it shows, replacements included."""
-        return {entry.paper.arxiv_id for entry in (*self.edition.entries, *self.edition.replacements)}
+        """The identifiers of all its papers, replacements and those that a rule keeps out included."""
+        edition = self.edition
+        return {entry.paper.arxiv_id for entry in (*edition.entries, *edition.replacements, *edition.excluded)}
 
     def is_before(self, other: "Making") -> bool:
         """Whether `other` may take over a card from it."""

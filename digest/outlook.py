@@ -228,7 +228,7 @@ def _chosen(jobs: Sequence[Job], most: int) -> list[date]:
     every = {day for days in sets for day in days}
     if len(every) <= most:
         return sorted(every)
-    return sorted({day for days in sets for day in spread(days, max(1, MOST // len(sets)))})
+    return sorted({day for days in sets for day in spread(days, max(1, most // len(sets)))})
 
 
 def _looked(

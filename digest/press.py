@@ -36,7 +36,7 @@ class Press:
 
     def __init__(self, configs: Sequence[Config]) -> None:
         """Begin nothing yet; there is one configuration for each site, and the process gets no secret of it."""
-        bare: dict[str, object] = {"api_key": None, "fallback_key": None, "secrets": {}}
+        bare: dict[str, object] = {"api_key": None, "fallback_key": None, "secrets": {}, "store_url": None}
         self._configs = [one.model_copy(update=bare) for one in configs]
         self._sites = {one.output: nth for nth, one in enumerate(configs)}
         self._process: SpawnProcess | None = None
@@ -82,7 +82,9 @@ class Press:
 
 def _work(pipe: Connection, configs: Sequence[Config], level: int, form: logs.Form) -> None:
     """Make pages as they are asked for, until the end is told, or whoever asks is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the other process says when it is over
+    for name in ("SIGINT", "SIGHUP"):  # of the terminal: the other process says when it is over
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     logging.basicConfig(handlers=[logs.handler(form)])
     logging.getLogger("digest").setLevel(level)
     desk = _Desk(configs)
@@ -95,7 +97,9 @@ def _work(pipe: Connection, configs: Sequence[Config], level: int, form: logs.Fo
                 break
             else:
                 desk.due.setdefault(order[0], []).append(order[1])
-        desk.print()
+        while (seconds := desk.rest()) is not None:
+            time.sleep(seconds if desk.is_busy else 0.0)
+            desk.print()
         pipe.send(Printed(desk.pages, tuple(desk.faults)))
     except EOFError:
         pass
@@ -110,6 +114,7 @@ class _Desk:
         self.pages = 0
         self.faults: list[DigestError] = []
         self.next = 0.0
+        self.is_busy = False  #: another run works on the folder
 
     def rest(self) -> float | None:
         """Seconds until it is time to print; None: there is nothing to print."""
@@ -118,30 +123,28 @@ class _Desk:
     def print(self) -> None:
         """Make all pages that are due; each time it takes, it stays away the longer."""
         began = time.monotonic()
-        due, self.due = self.due, {}
+        due, self.due, was_busy, self.is_busy = self.due, {}, self.is_busy, False
         for nth, days in due.items():
-            self._print(self.configs[nth], days)
+            try:
+                self._print(self.configs[nth], days)
+            except BusyError as error:
+                self.due[nth], self.is_busy = days, True
+                if not was_busy:
+                    log.warning("%s; the pages wait for it", error)
         now = time.monotonic()
-        self.next = now + (now - began) * (1 / SHARE - 1)
+        self.next = now + (PAUSE if self.is_busy else (now - began) * (1 / SHARE - 1))
 
     def _print(self, config: Config, days: Sequence[date]) -> None:
-        told = False
-        while True:
-            try:
-                written, damaged = publishing.render_again(config, days)
-            except BusyError as error:
-                if not told:
-                    log.warning("%s; the pages wait for it", error)
-                    told = True
-                time.sleep(PAUSE)
-            except DigestError as error:
-                self._fault(error)
-                return
-            else:
-                self.pages += len(written)
-                for one in damaged:
-                    self._fault(one)
-                return
+        try:
+            written, damaged = publishing.render_again(config, days)
+        except BusyError:
+            raise
+        except DigestError as error:
+            self._fault(error)
+        else:
+            self.pages += len(written)
+            for one in damaged:
+                self._fault(one)
 
     def _fault(self, error: DigestError) -> None:
         """Each fault once: a damaged record is met whenever the archive is made."""

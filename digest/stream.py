@@ -6,12 +6,13 @@ Brings works and an engine together; knows no editions, no files and no clock bu
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, Protocol
 
 from .engines import Engine
-from .errors import EngineError
+from .errors import DigestError, EngineError
 from .models import Answer, Completion, Request
 
 LONGEST_LOOK = 0.3  #: seconds that replies at hand may be taken in while others are on their way
@@ -91,6 +92,7 @@ class Stream:
         """
         self._supply, self._engine, self._lookup, self._done, self._landed = supply, engine, lookup, done, landed
         self._ahead, self._patient = ahead, patient
+        self._failure: Exception | None = None
         self.open: dict[str, _Open] = {}
         self._under_way: dict[str, tuple[_Open, Any, str]] = {}  #: by the subject under which it was sent
 
@@ -100,16 +102,20 @@ class Stream:
 
         Raises:
             EngineError: the service is gone, or refuses everything; each open work has given up and is done.
+            DigestError: a work could not be had, or not be saved; what was on its way has come in before.
         """
         try:
             while (first := self._next(wait=True)) is not None:
                 for request, answer in self._engine.run(chain([first], self._rest())):
                     self._land(request, answer)
+                if self._failure:
+                    raise self._failure
             assert not self.open, "works wait for each other"
-        except EngineError as error:
+        except DigestError as error:
             for one in list(self.open.values()):
-                one.work.give_up(error)
-                self._close(one)
+                one.work.give_up(error if isinstance(error, EngineError) else EngineError(f"stopped: {error}"))
+                with suppress(DigestError, OSError):
+                    self._close(one)
             raise
 
     @property
@@ -118,8 +124,12 @@ class Stream:
         return len(self._under_way)
 
     def _rest(self) -> Iterator[Request]:
-        while (request := self._next(wait=self._patient)) is not None:
-            yield request
+        """Yield requests; a failure ends them, and is raised when what the engine has in flight has come in."""
+        try:
+            while (request := self._next(wait=self._patient)) is not None:
+                yield request
+        except Exception as error:  # noqa: BLE001 - whatever it is, replies under way are paid for
+            self._failure = error
 
     def _next(self, *, wait: bool) -> Request | None:
         """What to ask next; None: nothing for now, and with `wait` for ever."""

@@ -1,22 +1,32 @@
-"""The one check: format, lint, strict types, then every test and doctest. Arguments go to pytest."""
+"""The one check: format, lint, then strict types beside every test and doctest. Arguments go to pytest."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-#: A worker for each processor; a file stays with one, for its fixtures.
-PYTEST = ("pytest", "-n", "auto", "--dist", "loadfile", *sys.argv[1:])
-STEPS = (("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",), PYTEST)
+#: A worker for each processor and one more, since many tests wait; a file stays with one, for its fixtures.
+PYTEST = ("pytest", "-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile", *sys.argv[1:])
+FIRST = (("ruff", "format", "--check", "."), ("ruff", "check", "."))
 
 
 def main() -> int:
     """The exit status of the first step that fails, else 0."""
-    for step in STEPS:
-        print("check:", *step, flush=True)
-        if failed := subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode:
+    for step in FIRST:
+        if failed := run(*step):
             return failed
-    return 0
+    types = subprocess.Popen([sys.executable, "-m", "mypy"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    failed = run(*PYTEST)
+    said, _ = types.communicate()
+    print("check: mypy", said.rstrip(), sep="\n", flush=True)
+    return failed or types.returncode
+
+
+def run(*step: str) -> int:
+    """The exit status of a step."""
+    print("check:", *step, flush=True)
+    return subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

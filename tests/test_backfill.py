@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,9 +17,10 @@ from digest import backfill as backfills
 from digest import config as configs
 from digest import listings, pipeline, press, publishing, sites
 from digest.agenda import Order
-from digest.backfill import Made, Result, Standing, backfill
+from digest.backfill import Made, Result, backfill
+from digest.backfill_display import Progress
 from digest.config import Config
-from digest.errors import BusyError, EngineError, SourceError
+from digest.errors import BusyError, EngineError, SourceError, StorageError
 from digest.folder_lock import alone
 from digest.models import Answer, Edition, Listing, Request
 from digest.press import Printed
@@ -288,12 +290,12 @@ def test_a_bug_in_the_collecting_thread_is_raised(config: Config) -> None:
 @pytest.mark.usefixtures("no_pages")
 def test_how_far_it_is_can_be_told_at_any_time(config: Config) -> None:
     """After the last answer all editions and papers are counted."""
-    told: list[Standing] = []
+    told: list[Progress] = []
     made(config, tell=told.append)
     assert told[0].editions_in_all == 3
-    assert (told[-1].editions, told[-1].papers, told[-1].answered, told[-1].sent) == (3, 12, 12, 12)
+    assert (told[-1].editions, told[-1].papers, told[-1].sent) == (3, 12, 12)
     assert told[-1].open == ()
-    assert [one.answered for one in told] == sorted(one.answered for one in told)
+    assert [one.papers for one in told] == sorted(one.papers for one in told)
 
 
 @pytest.mark.usefixtures("no_pages")
@@ -370,3 +372,105 @@ def test_a_press_gets_no_secret(config: Config) -> None:
     assert secret.hidden == ("sk-hidden",)
     (sent,) = press.Press([secret])._configs
     assert sent.hidden == ()
+
+
+# ---- beside others, and when something fails
+
+
+@pytest.mark.usefixtures("no_pages")
+def test_what_another_run_made_of_a_date_that_waits_is_taken_over(config: Config, model: FakeEngine) -> None:
+    """Its listing was collected before; a card that somebody had written anew meanwhile must not be lost."""
+    other = elsewhere(config)
+    model.answer = lambda request: completion(reply(tldr="别人重新写的摘要，用门控注意力。"))
+    one_by_one(other, [TUESDAY])
+    theirs = Store(other.output).path(TUESDAY).read_bytes()
+    collected = threading.Event()
+    files = listings.Files(config.home / "papers.jsonl", (), DAYS)
+
+    class Watched:
+        def listing(self, announced: date, rules: Rules) -> Listing:
+            if announced == WEDNESDAY:
+                collected.set()
+            return files.listing(announced, rules)
+
+    def answer(request: Request) -> Answer:
+        assert collected.wait(10)
+        Store(config.output).path(TUESDAY).write_bytes(theirs)
+        model.answer = lambda request: completion()
+        return completion()
+
+    model.answer = answer
+    before = len(model.asked)
+    jobs = [(sites.each(config)[0], day) for day in DAYS]
+    result = backfill(config, jobs, Order(papers=config.home / "papers.jsonl"), Watched, now)
+    assert result.made + len(result.elsewhere) == 3
+    assert len(model.asked) - before == 8
+    cards = [entry.card for entry in loaded(config, TUESDAY).entries]
+    assert all(card and card.tldr.startswith("别人") for card in cards)
+
+
+@pytest.mark.usefixtures("no_pages")
+def test_an_edition_that_can_not_be_saved_ends_it_after_what_was_on_its_way(
+    config: Config, model: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: the replies are kept, the failure says the mend, and the next run asks for the rest alone."""
+    save, is_full = Store.save, True
+
+    def saved(self: Store, edition: Edition) -> bool:
+        if is_full and edition.announced == MONDAY and edition.count("shown"):
+            raise StorageError("no room", hint="make room")
+        return save(self, edition)
+
+    monkeypatch.setattr(Store, "save", saved)
+    result = made(config)
+    assert isinstance(result.failure, StorageError)
+    is_full = False
+    asked = len(model.asked)
+    assert made(config).failure is None
+    assert len(model.asked) == 12
+    assert asked < 12 or result.made
+
+
+@pytest.mark.usefixtures("no_pages")
+def test_a_paper_that_a_rule_kept_out_is_known_to_later_dates(config: Config) -> None:
+    """As in runs one by one: when it is replaced, the edition says what changed."""
+    first = row("2603.16900", MONDAY, abstract="A survey of attention.")
+    fresh = row("2603.16900", TUESDAY, announce_type="replace", version=2, abstract="Another overview of attention.")
+    write(config.home, [*ROWS, first, fresh])
+    strict = config.model_copy(update={"exclude": ("survey",)})
+    made(strict)
+    other = elsewhere(strict)
+    one_by_one(other)
+    assert loaded(strict, MONDAY).excluded
+    assert loaded(strict, TUESDAY) == loaded(other, TUESDAY)
+
+
+def test_a_press_goes_on_listening_while_another_run_works_on_the_folder(config: Config) -> None:
+    """Else hundreds of editions later who saves them would wait for it for ever."""
+    one_by_one(config)
+    made_by = press.Press([config])
+    with Store(config.output).locked():
+        for _ in range(20_000):  # more than a pipe holds
+            made_by.add(config, MONDAY)
+    assert not made_by.close().faults
+
+
+def test_a_run_waits_for_the_pages_of_a_backfill_and_for_nothing_else(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A night is not lost to a backfill that goes on for days."""
+    store = Store(config.output)
+    with store.locked():
+        began = time.monotonic()
+        with pytest.raises(BusyError), store.locked():
+            pass
+        assert time.monotonic() - began < 2
+    with alone(config.output):
+        held = store.locked()
+        held.__enter__()
+        threading.Timer(0.3, lambda: held.__exit__(None, None, None)).start()
+        with store.locked():
+            pass
+        monkeypatch.setattr("digest.folder_lock.PAGES", 0.3)
+        with store.locked(), pytest.raises(BusyError), store.locked():
+            pass

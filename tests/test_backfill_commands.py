@@ -1,6 +1,7 @@
 """`digest backfill` as its users meet it: the plan, a line for each edition, what is left after a failure."""
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
@@ -154,3 +155,20 @@ def test_without_a_key_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.Monk
     assert done.exit_code == 2
     assert "OPENAI_API_KEY is not set" in done.stderr
     assert not Path("site").exists()
+
+
+def test_categories_that_no_date_has_are_a_mistake(digest: Run) -> None:
+    """And not an end without a word."""
+    done = digest("--category", "cs.CV") and CliRunner().invoke(
+        main, ["backfill", "--papers", "papers.jsonl", "--category", "math.CO", "--engine", "echo", "--output", "other"]
+    )
+    assert done.exit_code == 2
+    assert "has a paper in the categories asked for" in done.stderr
+
+
+def test_what_can_be_read_only_once_is_refused(digest: Run, tmp_path: Path) -> None:
+    """The plan would leave nothing of a pipe."""
+    os.mkfifo(tmp_path / "pipe")
+    done = CliRunner().invoke(main, ["backfill", "--papers", "pipe", "--category", "cs.CV", "--engine", "echo"])
+    assert done.exit_code == 2
+    assert "is read more than once" in done.stderr

@@ -341,6 +341,23 @@ def test_the_second_service_is_looked_at_likewise(look: Doctor, home: Path, endp
     assert "1 in, 2 out, CNY" in said(result, "second price")
 
 
+def test_every_endpoint_of_a_cluster_is_looked_at(look: Doctor, home: Path, endpoint: Service) -> None:
+    """Each by its address, with its own key; nobody else is asked."""
+    (home / "digest.toml").write_text(
+        'categories = ["cs.CV"]\n[engine]\nname = "cluster"\nmodel = "m"\n'
+        f'[[engine.endpoint]]\nbase_url = "{endpoint.url}"\napi_key_env = "LAB_KEY"\nmodel = "n"\n'
+        '[[engine.endpoint]]\nbase_url = "http://127.0.0.1:9/v1"\n',
+        encoding="utf-8",
+    )
+    result = look("service", LAB_KEY="sk-lab-0123456789", OPENAI_BASE_URL="")
+    place = endpoint.url.split("/")[2]
+
+    assert "n (as m-1-2026-01-01) answers" in said(result, f"{place} service")
+    assert "127.0.0.1:9" in said(result, "127.0.0.1:9 service")
+    assert len(endpoint.asked) == 1
+    assert result.exit_code == 75
+
+
 def test_an_engine_without_service_needs_nothing(look: Doctor) -> None:
     """echo asks nobody."""
     assert "no service is asked" in said(look("service", flags=("--engine", "echo"), OPENAI_API_KEY=""), "service")

@@ -122,7 +122,7 @@ def test_more_dates_of_a_file_are_looked_at_than_of_arxiv(config: Config, tmp_pa
 
     assert plan(config, DAYS[:60], files, order).is_exact
     found = plan(config, DAYS, files, order)
-    assert (found.looked_at, found.papers, found.from_arxiv, found.collecting_requests) == (10, len(DAYS), False, 0)
+    assert (found.looked_at, found.papers, found.from_arxiv, found.collecting_requests) == (60, len(DAYS), False, 0)
 
 
 def test_a_listing_serves_all_languages(config: Config) -> None:
@@ -149,6 +149,17 @@ def test_a_language_with_dates_of_its_own_is_looked_at_there(config: Config) -> 
         ("zh-Hans", len(DAYS), 2 * len(DAYS)),
         ("ja", 2, 4),
     ]
+
+
+def test_languages_with_dates_of_their_own_share_the_dates_of_a_file(config: Config, tmp_path: Path) -> None:
+    """Each set of dates has its part of those that a file allows, not of those that arXiv does."""
+    one, other = sites.each(config.model_copy(update={"languages": ("zh-Hans", "ja")}))
+    files = Files(lines(tmp_path, DAYS), bulk=True)
+
+    found = look_ahead([(one, DAYS[:69]), (other, DAYS[69:])], Order(papers=files.path), files, clock)
+
+    assert found
+    assert (found.looked_at, found.papers) == (60, len(DAYS))
 
 
 def test_nothing_to_make_is_no_plan(config: Config) -> None:

@@ -41,7 +41,9 @@ _LOOK = "check engine.model (DIGEST_MODEL) and engine.base_url (OPENAI_BASE_URL)
 
 def examine(patient: Patient) -> Iterator[Check]:
     """Yield the checks of the service, then those of the second one, then the budget."""
-    yield from _service(patient, patient.config, "")
+    places = backends.at_endpoints(patient.config)
+    for one in places:
+        yield from _service(patient, one, f"{_place(one)} " if len(places) > 1 else "")
     if second := patient.config.on_fallback:
         yield from _service(patient, second, "second ")
     yield budget(patient.config)

@@ -27,7 +27,11 @@ MARGIN = 1.5  #: times the estimated tokens of a prompt: no tokenizer is that wo
 SCHEMA_TOKENS = 300  #: and more: the reply's schema and the marks between messages
 LONGEST_REPLY = 8192  #: tokens, where a request sets no limit
 TURN = "b" * 64  #: what a run claims while it spends of what all runs share; no request's key
+NEXT = "c" * 64  #: what a run claims while it waits for the turn, so that the one that has it can tell
 POLL = 0.1  #: seconds between two looks whether it is free
+TURN_SECONDS = 60.0  #: that a run may have the turn while another waits for it
+GLANCE = 1.0  #: seconds, after that, between two looks whether one does
+LONG = 10.0  #: seconds of waiting that are worth a word
 UNTOLD = (4000, 1600)  #: tokens, in and out, of a reply whose service counts none
 
 
@@ -104,29 +108,29 @@ class BudgetedEngine:
         Answer every request that the limits hold.
 
         A request is taken if what was spent, the most that those in flight may cost and the most that it may cost
-        itself exceed no limit. Where it is not, those in flight come in first: they mostly cost less.
+        itself exceed no limit. Where it is not, those in flight come in first: they mostly cost less. Where runs take
+        turns, one without end lets another in now and then, with nothing in flight meanwhile.
 
         Raises:
             BudgetReached: the next request might exceed a limit though none is in flight; what came before is yielded.
         """
         todo = iter(requests)
-        if (first := next(todo, None)) is not None:
-            with self._in_turn():
-                yield from self._within_limits(chain([first], todo))
+        first = next(todo, None)
+        while first is not None:
+            with self._in_turn() as turns:
+                yield from self._within_limits(chain([first], _of_turn(todo, turns) if turns else todo))
+            if (first := next(todo, None)) is not None:
+                time.sleep(2 * POLL)  # by then whoever waits has looked, and has the turn
 
     @contextmanager
-    def _in_turn(self) -> Iterator[None]:
+    def _in_turn(self) -> Iterator[Claiming | None]:
         if self._turns is None:
-            yield
+            yield None
             return
-        told = False
-        while not self._turns.take(TURN):
-            if not told:
-                log.info("waiting for another run, which spends of the same budget")
-                told = True
-            time.sleep(POLL)
+        if not self._turns.take(TURN):
+            _wait(self._turns)
         try:
-            yield
+            yield self._turns
         finally:
             self._turns.drop(TURN)
 
@@ -202,6 +206,36 @@ class BudgetedEngine:
         replied = next((limit for limit in limits if isinstance(limit, int)), LONGEST_REPLY)
         price = self._prices.of(request.model) or Price(0.0, 0.0)
         return {"money": price.cost(asked, replied), "tokens": asked + replied}
+
+
+def _wait(turns: Claiming) -> None:
+    """Wait until the turn is ours, which the run that has it is to see; after a while, say so."""
+    log.info("waiting for another run, which spends of the same budget")
+    began, is_next, is_told = time.monotonic(), False, False
+    try:
+        while not turns.take(TURN):
+            is_next = is_next or turns.take(NEXT)
+            if not is_told and time.monotonic() - began >= LONG:
+                log.warning("another run spends of the same budget: waiting until it is done, or lets this one in")
+                is_told = True
+            time.sleep(POLL)
+    finally:
+        if is_next:
+            turns.drop(NEXT)
+
+
+def _of_turn(todo: Iterator[Request], turns: Claiming) -> Iterator[Request]:
+    """Yield requests as long as the turn lasts: until another run waits for it. What is not yielded is not taken."""
+    until = time.monotonic() + TURN_SECONDS
+    while True:
+        if time.monotonic() >= until:
+            if not turns.take(NEXT):
+                return
+            turns.drop(NEXT)
+            until = time.monotonic() + GLANCE
+        if (request := next(todo, None)) is None:
+            return
+        yield request
 
 
 def _kind(unit: str) -> Literal["money", "tokens"]:

@@ -25,6 +25,7 @@ Item = TypeVar("Item")
 
 POLL = 0.1  #: seconds between two looks at what another run is asking
 POLL_EACH = 1e-4  #: seconds more for each request, so that looking stays cheap
+LOOK = 1.0  #: seconds between two such looks while there is something of our own to ask
 MANY = 500  #: requests that are looked up in one go where nothing waits for the first of them
 REMIND = 60.0  #: seconds between two words about it
 
@@ -83,7 +84,7 @@ class CachedEngine:
         """
         Answer from disk at once, and the rest through the engine behind; its replies are on disk before they are seen.
 
-        What another process is asking comes last: its reply, or, should it fail or die, ours.
+        What another process is asking comes when it has been asked: its reply, or, should it fail or die, ours.
 
         Raises:
             EngineError: from the engine behind, after all that is on disk was handed out.
@@ -152,6 +153,7 @@ class _Flow:
         self.twins: dict[str, list[Request]] = {}  #: requests with the key of one that is being asked
         self.aside: dict[str, list[Request]] = {}  #: requests that another process is asking
         self.failed: dict[str, Answer] = {}
+        self.look = time.monotonic() + LOOK  #: when to look again at what is aside
 
     def run(self) -> Iterator[tuple[Request, Answer]]:
         with self.claims:
@@ -193,6 +195,9 @@ class _Flow:
             mine = self.claims.take_many(fresh)
             self.aside |= {key: fresh.pop(key) for key in fresh.keys() - mine}
             yield from self.still_open(fresh)
+            if self.aside and time.monotonic() >= self.look:
+                yield from self.freed()  # there may be no end of our own
+                self.look = time.monotonic() + LOOK
 
     def is_known(self, request: Request) -> bool:
         """Whether a request is answered with another of its key, or by somebody else."""
@@ -236,6 +241,7 @@ class _Flow:
                 time.sleep(max(POLL, POLL_EACH * len(self.aside)))
 
     def freed(self) -> Iterator[Request]:
+        """Yield what other processes have left without a reply, and make ready what they have one of."""
         mine = self.claims.take_many(list(self.aside))
         yield from self.still_open({key: self.aside.pop(key) for key in list(self.aside) if key in mine})
 

@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from ..errors import ConfigError
 from ..interrupts import INTERRUPT, LOOK, seen_to
 from ..models import Answer, Completion, Request
 from . import Keep
 from .abilities import Abilities
 from .crew import Crew, OwnCrew
 from .dispatch import Dispatch, Terms
-from .endpoint import Endpoint, endpoint
+from .endpoint import endpoint
 from .roster import Place, Roster
 
 log = logging.getLogger(__name__)
@@ -85,7 +84,7 @@ class ClusterEngine:
         """
         own = Place(base_url, api_key, concurrency, requests_per_minute, tokens_per_minute, timeout_seconds)
         self.places = tuple(endpoints) or (own,)
-        self.endpoints = [_endpoint(one) for one in self.places]
+        self.endpoints = [endpoint(one.base_url, one.api_key, one.key_name) for one in self.places]
         self.clock = clock
         terms = [
             Terms(one.concurrency, one.requests_per_minute, one.tokens_per_minute, one.weight or 0.0)
@@ -234,14 +233,6 @@ class _Run:
             self.keep(roster.replies(LOOK))
             while self.ready:
                 yield self.ready.popleft()
-
-
-def _endpoint(place: Place) -> Endpoint:
-    try:
-        return endpoint(place.base_url, place.api_key)
-    except ConfigError as error:
-        hint = error.hint and error.hint.replace("OPENAI_API_KEY", place.key_name)
-        raise ConfigError(str(error).replace("OPENAI_API_KEY", place.key_name), hint=hint) from None
 
 
 def _rays(workers: int | None, address: str | None) -> Crew:

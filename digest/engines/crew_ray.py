@@ -7,6 +7,9 @@ import contextlib
 import logging
 import os
 import secrets
+import signal
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from importlib import import_module
 from typing import Any
@@ -61,13 +64,13 @@ class RayCrew:
         try:
             ray: Any = import_module("ray")
         except ImportError as error:
-            raise ConfigError('the engine "cluster" needs Ray, which is not installed', hint=INSTALL) from error
+            raise no_ray() from error
         self.ray = ray
         self.workers = workers
         self.address = address
         self.inbox = Inbox()
         self.replies = self.inbox.replies
-        self.actors: list[Any] = []
+        self.actors: list[Any] = []  #: None: it could not be started anew
 
     @property
     def size(self) -> int:
@@ -79,20 +82,27 @@ class RayCrew:
         Have Ray run, and the workers be made, `count` of them where that is given.
 
         Raises:
-            EngineError: Ray does not start, or there is no cluster at the address.
+            EngineError: Ray does not start, there is no cluster at the address, or none of its nodes is alive.
         """
-        if not self.ray.is_initialized():
-            self._init()
-        nodes = self._nodes()
-        count = count or self.workers or (len(nodes) if self.address else own_workers())
+        with self._worded():
+            if not self.ray.is_initialized():
+                self._init()
+            nodes = self._nodes()
+            if not nodes:
+                raise RuntimeError("no node of it is alive")
+            self.actors = self._made(count or self.workers or (len(nodes) if self.address else own_workers()), nodes)
+        log.info("cluster: %d workers on %d nodes", self.size, len(nodes))
+
+    def _made(self, count: int, nodes: Sequence[str]) -> list[Any]:
         strategies = import_module("ray.util.scheduling_strategies")
         make = self.ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0, max_concurrency=100)(Actor)
+        actors = []
         for number in range(count):
             # In turn, and elsewhere when the node is lost. Ray's own "SPREAD" looks at processors, and we book none:
             # a worker waits most of the time, and must not wait for one that somebody else has booked.
             place = strategies.NodeAffinitySchedulingStrategy(nodes[number % len(nodes)], soft=True)
-            self.actors.append(make.options(scheduling_strategy=place).remote())
-        log.info("cluster: %d workers on %d nodes", count, len(nodes))
+            actors.append(make.options(scheduling_strategy=place).remote())
+        return actors
 
     def _init(self) -> None:
         options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
@@ -103,9 +113,14 @@ class RayCrew:
             # Another cluster of the user's is left alone.
             options |= {"address": "local", "_node_ip_address": HERE, "object_store_memory": STORE}
             options |= {"num_cpus": self.workers or own_workers()}
+        with _silenced(), _own_handler():
+            self.ray.init(**options)
+
+    @contextlib.contextmanager
+    def _worded(self) -> Iterator[None]:
+        """While inside, say in the program's own words what Ray raises."""
         try:
-            with _silenced():
-                self.ray.init(**options)
+            yield
         except (OSError, RuntimeError, ValueError, self.ray.exceptions.RayError) as error:
             where = f"at {self.address}" if self.address else "on this machine"
             said = " ".join(str(error).split())[:300]
@@ -121,10 +136,17 @@ class RayCrew:
     def call(self, worker: int, method: str, *arguments: Any) -> None:
         """Call a method of a worker."""
         found: Future[Any] = Future()
-        self.actors[worker].call.remote(method, arguments).future().add_done_callback(
-            lambda done: self._pass(done, found)
-        )
         self.inbox.expect(worker, method, found)
+        actor = self.actors[worker] if worker < self.size else None  # there are none when the engine was closed
+        if actor is None:
+            found.set_exception(ConnectionError("no Ray"))
+            return
+        try:
+            called = actor.call.remote(method, arguments).future()
+        except self.ray.exceptions.RayError as error:
+            found.set_exception(_gone(error))
+        else:
+            called.add_done_callback(lambda done: self._pass(done, found))
 
     def _pass(self, done: Future[Any], found: Future[Any]) -> None:
         """Unpack a result; what Ray says of a worker that is gone is said in the crew's own word."""
@@ -134,20 +156,17 @@ class RayCrew:
         elif isinstance(error, self.ray.exceptions.RayTaskError):
             found.set_exception(RuntimeError(f"a worker failed: {error}"))
         else:
-            lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-            gone = ConnectionError(f"its worker was lost ({lines[0].strip()[:120]})")
-            gone.__cause__ = error
-            found.set_exception(gone)
+            found.set_exception(_gone(error))
 
     def restart(self) -> bool:
-        """Leave what is left of Ray, and begin with it anew; False where there is none at the address, or too few."""
-        count, self.actors = len(self.actors), []
-        self.ray.shutdown()
+        """Leave what is left of Ray, and begin with it anew; False where that fails: workers are called in vain."""
+        self.actors = [None] * self.size
         try:
-            self.start(count)
+            with self._worded():
+                self.ray.shutdown()
+            self.start(self.size)
         except EngineError as error:
             log.warning("%s; it is tried again", error)
-            self.actors = self.actors or [None] * count
             return False
         return True
 
@@ -155,14 +174,38 @@ class RayCrew:
         """End the workers; Ray itself goes with this process, and with it all that it started here."""
         actors, self.actors = self.actors, []
         if self.ray.is_initialized():
-            for actor in actors:
+            for actor in [one for one in actors if one is not None]:
                 with contextlib.suppress(self.ray.exceptions.RayError, ValueError):
                     self.ray.kill(actor)
+
+
+def no_ray() -> ConfigError:
+    """What to raise where Ray is not installed; the hint is the install line."""
+    return ConfigError('the engine "cluster" needs Ray, which is not installed', hint=INSTALL)
 
 
 def own_workers() -> int:
     """How many this machine gets where nobody says."""
     return min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def _gone(error: BaseException) -> ConnectionError:
+    """What Ray says of a worker that is gone, in the crew's own word."""
+    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    gone = ConnectionError(f"its worker was lost ({lines[0].strip()[:120]})")
+    gone.__cause__ = error
+    return gone
+
+
+@contextlib.contextmanager
+def _own_handler() -> Iterator[None]:
+    """Put the program's handler of SIGTERM back: Ray's own exits at once, with replies under way that are paid for."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -30,9 +30,11 @@ class Endpoint:
         return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
 
 
-def endpoint(base_url: str | None, api_key: str) -> Endpoint:
+def endpoint(base_url: str | None, api_key: str, key_name: str = "OPENAI_API_KEY") -> Endpoint:
     """
     The endpoint at `base_url`, OpenAI's own if there is none; on this machine the key may be empty.
+
+    Errors name the variable `key_name`, which holds the key.
 
     >>> endpoint("http://user:secret@localhost:8080/v1", "")
     Endpoint(place='localhost:8080', local=True)
@@ -43,7 +45,7 @@ def endpoint(base_url: str | None, api_key: str) -> Endpoint:
     url = base_url or OPENAI
     place, host = _place(url)
     local = _is_loopback(host)
-    return Endpoint(base_url=url, key=_checked_key(api_key, local=local), place=place, local=local)
+    return Endpoint(base_url=url, key=_checked_key(api_key, key_name, local=local), place=place, local=local)
 
 
 def _place(url: str) -> tuple[str, str]:
@@ -65,10 +67,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _checked_key(key: str, *, local: bool) -> str:
+def _checked_key(key: str, name: str, *, local: bool) -> str:
     key = key.strip() or ("none" if local else "")
     if not key:
-        raise ConfigError("OPENAI_API_KEY: no key", hint="export OPENAI_API_KEY=…")
+        raise ConfigError(f"{name}: no key", hint=f"export {name}=…")
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError("OPENAI_API_KEY: holds characters no key has", hint="copy it again: one line of plain ASCII")
+        raise ConfigError(f"{name}: holds characters no key has", hint="copy it again: one line of plain ASCII")
     return key

@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from typing import Protocol
 
 from ..errors import BatchPending, BudgetReached, EngineError, Interrupted
@@ -32,9 +32,17 @@ class Keeper(Protocol):
 class FallbackEngine:
     """Engines in order of preference, each with the name of its model; None leaves a request's own."""
 
-    def __init__(self, engines: Sequence[tuple[Keeper, str | None]]) -> None:
-        """Take the engines, at least one; those after the first are not opened before they are needed."""
+    def __init__(self, engines: Sequence[tuple[Keeper, str | None]], turn: int | None = None) -> None:
+        """
+        Take the engines; those after the first are not opened before they are needed.
+
+        Args:
+            engines: At least one.
+            turn: Requests that a run takes at most; then it ends, and takes no further one out of what it was given,
+                which is for the caller to run with again. None: all.
+        """
         self.engines = tuple(engines)
+        self.turn = turn
 
     @property
     def sent(self) -> int:
@@ -56,12 +64,13 @@ class FallbackEngine:
         Answer every request once; each comes back as it was sent, with the model that was asked.
 
         What one engine failed to answer comes last. A request for a later engine's own model, such as the second round
-        of one that it has answered, goes to that engine alone.
+        of one that it has answered, goes to that engine alone. Each run begins with the first engine, however it fared
+        before, and so an endless stream of requests is one for many runs: see `turn`.
 
         Raises:
             EngineError, EngineRefused: from the last engine, after all that the others answered.
         """
-        yield from self._from(0, iter(requests))
+        yield from self._from(0, islice(requests, self.turn))
 
     def _from(self, nth: int, requests: Iterator[Request]) -> Iterator[tuple[Request, Answer]]:
         engine, model = self.engines[nth]
@@ -93,7 +102,7 @@ class _Stage:
         failures, reason = 0, ""
         try:
             for request, answer in self.engine.run(self.asked()):
-                own = self.under_way[request.key].pop()
+                own = self.landed(request.key)
                 if isinstance(answer, EngineError) and not isinstance(answer, FINAL):
                     self.left.append(own)
                     failures, reason = failures + 1, str(answer)
@@ -115,6 +124,14 @@ class _Stage:
     def next(self) -> str:
         """What the engine after this one is called."""
         return self.later[0][1] or "the next service"
+
+    def landed(self, key: str) -> Request:
+        """The request as the caller sent it; nothing of it stays here."""
+        waiting = self.under_way[key]
+        own = waiting.pop()
+        if not waiting:
+            del self.under_way[key]
+        return own
 
     def asked(self) -> Iterator[Request]:
         """The requests for this engine, in its model's name."""

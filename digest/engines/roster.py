@@ -6,7 +6,6 @@ Calls them through a crew and tells dispatch.py what came of it; decides nothing
 import logging
 import os
 import platform
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from ..models import Answer, Completion, Request
 from .abilities import Abilities, Ability
 from .crew import Crew, Reply
 from .dispatch import Dispatch, Terms
-from .worker import Answered, Batch, Broken, Handed, Hello, Learnt, News, Plan, Returned, Stopped
+from .worker import Answered, Batch, Broken, Handed, Hello, Learnt, News, Plan, Returned, Stopped, process_space
 
 log = logging.getLogger(__name__)
 
@@ -133,8 +132,9 @@ class Roster:
 
     def _restart(self, now: float) -> None:
         """Start what the workers run in anew: with its head a cluster loses all of them for good."""
-        self.restarted = now
-        if self.crew.restart():
+        is_begun = self.crew.restart()
+        self.restarted = time.monotonic()  # it may have taken longer than LOST
+        if is_begun:
             log.warning("cluster: all workers were lost and are started anew")
             for mate in self.mates.values():
                 mate.called, mate.polled, mate.again = False, False, now
@@ -181,7 +181,7 @@ class Roster:
             model=place.model,
             start=self.start,
             known=known,
-            driver=(socket.gethostname(), os.getpid()),
+            driver=(process_space(), os.getpid()),
         )
 
     # ---- news

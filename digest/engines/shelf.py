@@ -44,6 +44,7 @@ SETTINGS: Mapping[str, Any] = {
     "sqlite_journal_mode": "wal",
     "sqlite_synchronous": 2,
     "sqlite_mmap_size": 0,
+    "sqlite_cache_size": 1024,  # pages, 4 MB: keys are spread evenly, so that more would only grow with the cache
 }
 
 _KEPT = tuple(one for one in fields(Completion) if one.name not in ("created", "from_cache"))

@@ -45,7 +45,7 @@ class Plan:
     model: str | None = None  #: what the endpoint calls it; None: as the request does
     start: str | None = None
     known: Mapping[str, Ability] = field(default_factory=dict)  #: what it understands, by model
-    driver: tuple[str, int] | None = None  #: host and process of who keeps the replies
+    driver: tuple[tuple[str, str] | None, int] | None = None  #: process space and process of who keeps the replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,22 @@ class Batch:
     sent: int  #: HTTP requests since this worker began
 
 
-def is_gone(host: str, pid: int) -> bool:
-    """Whether a process has ended, also where nobody has taken note of it yet; of another machine it can't be told."""
-    if host != socket.gethostname():
+def process_space() -> tuple[str, str] | None:
+    """
+    Within which a process is known by its number: the machine since it was started, and the space in it.
+
+    Two containers may have one machine, or one name; None: this system does not tell.
+    """
+    try:
+        machine = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return machine, str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return None
+
+
+def is_gone(space: tuple[str, str] | None, pid: int) -> bool:
+    """Whether a process has ended, also where nobody has taken note of it yet; of another space it can't be told."""
+    if space is None or space != process_space():
         return False
     try:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X")

@@ -1,12 +1,15 @@
 """The engine that counts money, and asks for nothing that a budget might not hold."""
 
+import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 from threading import Event, Timer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +17,8 @@ from fakes import FakeEngine, completion
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.engines.budgeted import LONGEST_REPLY, SCHEMA_TOKENS, TURN, BudgetedEngine, Limit, Meter, limits
+from digest.engines import budgeted
+from digest.engines.budgeted import LONGEST_REPLY, NEXT, SCHEMA_TOKENS, TURN, BudgetedEngine, Limit, Meter, limits
 from digest.engines.cached import CachedEngine, Spent, open_cache
 from digest.engines.claims import Claims
 from digest.errors import BudgetReached, EngineError, EngineRefused
@@ -358,3 +362,145 @@ def test_two_runs_with_one_budget_take_turns(tmp_path: Path) -> None:
         assert answers(engine, 3)[0] == ["1", "2", "3"]
         run.result()
         assert pool.submit(claims.take, TURN).result()  # and is over again
+
+
+class Turns:
+    """The turns as a run finds them: when it is its own, and whether another waits, look by look."""
+
+    def __init__(self, is_free: Iterable[bool] = (), is_wanted: Iterable[bool] = ()) -> None:
+        self.is_free, self.is_wanted = chain(is_free, repeat(True)), chain(is_wanted, repeat(False))
+        self.taken: Counter[str] = Counter()
+        self.at_drop: Callable[[], None] = lambda: None
+
+    def take(self, key: str) -> bool:
+        is_ours = next(self.is_free) if key == TURN else not next(self.is_wanted)
+        self.taken[key] += is_ours
+        return is_ours
+
+    def drop(self, key: str) -> None:
+        self.taken[key] -= 1
+        if key == TURN:
+            self.at_drop()
+
+
+@given(st.lists(st.booleans(), max_size=12), st.integers(1, 4), st.integers(1, 3), st.integers(0, 10))
+def test_a_turn_ends_with_nothing_in_flight_and_no_request_lost(
+    is_wanted: list[bool], slots: int, held: int, count: int
+) -> None:
+    """Whenever another run waits: what is taken is answered, and what follows is taken in the next turn."""
+    turns, wide, pulled, drops = Turns(is_wanted=is_wanted), Wide(slots), list[int](), list[tuple[int, int]]()
+    limit = budget(held * WORST / 1e6 * 1.01, lambda: 0.0)  # so many at once: some wait for others to come in
+    engine = BudgetedEngine(wide, Meter(), PRICES, [limit], turns)  # type: ignore[arg-type]
+    turns.at_drop = lambda: drops.append((len(pulled) - wide.sent, len(engine._flying)))
+
+    def todo() -> Iterator[Request]:
+        for number in range(1, count + 1):
+            pulled.append(number)
+            yield request(number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("TURN_SECONDS", "GLANCE", "POLL"):
+            patch.setattr(budgeted, name, 0.0)
+        got = [asked.subject for asked, _ in engine.run(todo())]
+
+    assert got == [str(number) for number in range(1, count + 1)]
+    assert set(drops) <= {(0, 0)}
+    assert not +turns.taken
+
+
+@pytest.mark.parametrize(("seconds", "runs"), [(0.0, 2), (60.0, 1)])
+def test_a_turn_is_given_to_who_waits_when_it_has_lasted(
+    seconds: float, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not before, for a turn's end costs time; and for longer than the other takes to see that it is free."""
+    slept: list[float] = []
+    monkeypatch.setattr(budgeted, "TURN_SECONDS", seconds)
+    monkeypatch.setattr(budgeted, "time", SimpleNamespace(monotonic=time.monotonic, sleep=slept.append))
+    wide, turns = Wide(2), Turns(is_wanted=[True])
+    engine = BudgetedEngine(wide, Meter(), PRICES, [budget(1.0, lambda: 0.0)], turns)  # type: ignore[arg-type]
+
+    assert answers(engine, 5)[0] == ["1", "2", "3", "4", "5"]
+    assert wide.runs == runs
+    assert len(slept) == runs - 1
+    assert all(seconds > budgeted.POLL for seconds in slept)
+
+
+def test_nobody_waits_nobody_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run alone keeps its slots busy, however long it takes."""
+    monkeypatch.setattr(budgeted, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(budgeted, "GLANCE", 0.0)
+    wide = Wide(2)
+
+    assert len(answers(BudgetedEngine(wide, Meter(), PRICES, [], Turns()), 9)[0]) == 9  # type: ignore[arg-type]
+    assert wide.runs == 1
+
+
+def test_a_run_beside_one_without_end_has_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A night's run ends though a backfill goes on, and never are both in flight."""
+    for name, seconds in (("TURN_SECONDS", 0.05), ("GLANCE", 0.01), ("POLL", 0.01)):
+        monkeypatch.setattr(budgeted, name, seconds)
+    begun, done, flying, both = Event(), Event(), Counter[str](), list[str]()
+
+    def run(who: str, numbers: Iterator[int]) -> int:
+        def answer(_: Request) -> Answer:
+            flying[who] += 1
+            if len(+flying) > 1:
+                both.append(who)
+            time.sleep(0.002)
+            begun.set()
+            flying[who] -= 1
+            return completion()
+
+        with Claims(tmp_path) as claims:
+            engine = BudgetedEngine(FakeEngine(answer), Meter(), PRICES, [budget(1.0, lambda: 0.0)], claims)
+            return sum(1 for _ in engine.run(map(request, numbers)))
+
+    def until_done() -> Iterator[int]:
+        deadline = time.monotonic() + 10
+        number = 100
+        while not done.is_set() and time.monotonic() < deadline:
+            yield (number := number + 1)
+
+    with ThreadPoolExecutor() as pool:
+        backfill = pool.submit(run, "backfill", until_done())
+        assert begun.wait(10)
+        assert pool.submit(run, "night", iter(range(3))).result(10) == 3
+        assert not backfill.done()
+        done.set()
+        assert backfill.result(10)
+    assert not both
+
+
+def test_a_long_wait_for_a_turn_is_told_of_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After ten seconds, and where it is seen; and the one that has the turn can tell that somebody waits."""
+    now, wanted = 0.0, list[int]()
+    turns = Turns(is_free=[False] * 250)
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        wanted.append(turns.taken[NEXT])
+
+    monkeypatch.setattr(budgeted, "time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+    caplog.set_level(logging.WARNING)
+
+    assert answers(BudgetedEngine(Wide(1), Meter(), PRICES, [], turns), 1)[0] == ["1"]  # type: ignore[arg-type]
+
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "another run" in caplog.text
+    assert set(wanted) == {1}
+    assert not +turns.taken
+
+
+def test_a_short_wait_for_a_turn_is_no_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two runs beside each other are usual."""
+    monkeypatch.setattr(budgeted, "POLL", 0.0)
+    caplog.set_level(logging.WARNING)
+    turns = Turns(is_free=[False] * 5)
+
+    assert answers(BudgetedEngine(Wide(1), Meter(), PRICES, [], turns), 1)[0] == ["1"]  # type: ignore[arg-type]
+    assert not caplog.records

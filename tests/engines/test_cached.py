@@ -9,10 +9,12 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import count, islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import diskcache
@@ -21,6 +23,7 @@ from fakes import FakeEngine, completion
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digest.engines import cached as cached_module
 from digest.engines import claims as claims_module
 from digest.engines import open_engine, shelf
 from digest.engines.cached import CachedEngine, Spent, open_cache, reply_count
@@ -414,6 +417,51 @@ def test_what_another_run_fails_at_is_asked_here(cache: Any) -> None:
 
     assert (first, [asked.subject for asked, _ in rest]) == ("1", ["0", "twin"])
     assert [one.subject for one in inner.asked] == ["1", "0"]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_others_have_asked_does_not_wait_for_the_end_of_ours(
+    cache: Any, monkeypatch: pytest.MonkeyPatch, is_kept: bool
+) -> None:
+    """Among requests without end its reply comes soon; should it have failed there, ours does."""
+    monkeypatch.setattr(cached_module, "LOOK", 0.0)
+    inner = FakeEngine(answer_to)
+    with Elsewhere(cache, request(0)) as other:
+        answers = CachedEngine(inner, cache).run(map(request, count()))
+        before = [asked.subject for asked, _ in islice(answers, 5)]
+        if is_kept:
+            other.cached.keep([(request(0), completion("of the other run"))])
+        other.told.set()
+        other.thread.join()
+        after = texts(islice(answers, 3))
+        answers.close()  # type: ignore[attr-defined]
+
+    assert before == ["1", "2", "3", "4", "5"]
+    assert after.get("0") == ("of the other run" if is_kept else "reply to 0")
+    assert ("0" in {one.subject for one in inner.asked}) is not is_kept
+
+
+def test_what_others_ask_is_looked_at_once_a_second(cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for every request of ours; and all of it in one go."""
+    looks, now = list[list[str]](), 0.0
+    monkeypatch.setattr(cached_module, "time", SimpleNamespace(monotonic=lambda: now, sleep=time.sleep))
+    with Elsewhere(cache, request(0), request(1)):
+        cached = CachedEngine(FakeEngine(answer_to), cache)
+        take_many = cached.claims.take_many
+
+        def take(keys: Collection[str]) -> set[str]:
+            if request(0).key in keys and len(keys) > 1:
+                looks.append(list(keys))
+            return take_many(keys)
+
+        monkeypatch.setattr(cached.claims, "take_many", take)
+        for number, _ in enumerate(answers := cached.run(map(request, count()))):
+            now = number / 10
+            if number == 35:
+                break
+        answers.close()  # type: ignore[attr-defined]
+
+    assert looks == [[request(0).key, request(1).key]] * 3
 
 
 def test_nothing_stays_claimed_after_a_failure(cache: Any) -> None:

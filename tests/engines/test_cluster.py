@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -10,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +17,10 @@ import pytest
 from digest.engines import roster
 from digest.engines import worker as worker_module
 from digest.engines.cluster import ClusterEngine
-from digest.engines.crew import OwnCrew, Reply
+from digest.engines.crew import Inbox, OwnCrew, Reply
+from digest.engines.dispatch import Dispatch, Terms
 from digest.engines.roster import Place
-from digest.engines.worker import Worker, is_gone
+from digest.engines.worker import Worker, is_gone, process_space
 from digest.errors import ConfigError, EngineError, EngineRefused, Interrupted
 from digest.interrupts import INTERRUPT
 from digest.models import Answer, Completion, Request
@@ -416,13 +417,120 @@ def test_when_all_workers_are_lost_for_good_they_are_started_anew(
     assert sorted(answered) == [request(number).subject for number in range(30)]
 
 
+class LastCrew(LostCrew):
+    """A worker that cannot be started anew at once: so many times in vain."""
+
+    def __init__(self, in_vain: int) -> None:
+        super().__init__()
+        self.in_vain = in_vain
+
+    def restart(self) -> bool:
+        if self.restarts < self.in_vain:
+            self.restarts += 1
+            return False
+        return super().restart()
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are given up after a moment."""
+    monkeypatch.setattr(roster, "AGAIN", 0.05)
+    monkeypatch.setattr(roster, "GRACE", 0.05)
+    monkeypatch.setattr(roster, "LOST", 0.2)
+
+
+@pytest.mark.usefixtures("quickly")
+def test_what_cannot_be_started_anew_is_tried_again(services: Callable[[], Service], cluster: Open) -> None:
+    """A cluster's head may take a while to come back."""
+    engine = cluster(services())
+    crew = engine.roster.crew = LastCrew(in_vain=2)
+    answered: list[str] = []
+    for one, _ in engine.run(map(request, range(30))):
+        answered.append(one.subject)
+        crew.is_down = crew.is_down or len(answered) == 5
+    assert crew.restarts == 3
+    assert sorted(answered) == [request(number).subject for number in range(30)]
+
+
+@pytest.mark.usefixtures("quickly")
+def test_workers_that_never_come_back_end_the_run(services: Callable[[], Service], cluster: Open) -> None:
+    """After the time for which nothing may work, with what was said last."""
+    engine = cluster(services(), patience_seconds=1.0)
+    crew = engine.roster.crew = LastCrew(in_vain=1000)
+    answered: list[str] = []
+
+    def ask_on() -> None:
+        for one, _ in engine.run(map(request, range(30))):
+            answered.append(one.subject)
+            crew.is_down = True
+
+    with pytest.raises(EngineError, match=r"nothing has worked for .*its worker was lost"):
+        ask_on()
+    assert 2 <= crew.restarts <= 6
+    assert answered
+
+
+@pytest.mark.usefixtures("quickly")
+def test_a_long_start_is_not_begun_again_at_its_end() -> None:
+    """The workers get their time to come up, however long it took until they could."""
+
+    class SlowCrew(Inbox):
+        size, restarts = 1, 0
+
+        def start(self) -> None:
+            raise AssertionError
+
+        def call(self, worker: int, method: str, *arguments: Any) -> None:
+            assert method == "hello"
+
+        def restart(self) -> bool:
+            self.restarts += 1
+            time.sleep(0.3)
+            return True
+
+        def close(self) -> None:
+            raise AssertionError
+
+    crew = SlowCrew()
+    everyone = roster.Roster(crew, Dispatch([Terms(1)], 9.0, 0.0), [], [], 9.0, None)
+    everyone.mates[0] = roster._Mate(gone=time.monotonic() - 1)
+
+    everyone.call(time.monotonic())
+    everyone.call(time.monotonic())
+
+    assert crew.restarts == 1
+
+
 def test_a_worker_sends_nothing_more_when_its_driver_is_gone() -> None:
     """Nobody would keep what it pays for; a process that nobody has waited for is gone, too."""
-    here = socket.gethostname()
+    here = process_space()
+    assert here is not None
     ended = subprocess.Popen([sys.executable, "-c", ""])
     time.sleep(0.5)
     assert is_gone(here, ended.pid)  # a zombie
     ended.wait()
     assert is_gone(here, ended.pid)
     assert not is_gone(here, os.getpid())
-    assert not is_gone("another machine", ended.pid)
+    assert not is_gone(("another machine", here[1]), ended.pid)
+    assert not is_gone((here[0], "pid:[1]"), ended.pid)  # another container on this one
+
+
+def test_where_processes_cannot_be_told_apart_none_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system without such places tells nothing of who has ended."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    here = process_space()
+    monkeypatch.setattr(Path, "readlink", lambda path: Path("/nowhere/at/all").stat())
+    assert process_space() is None
+    assert not is_gone(None, ended.pid)
+    assert not is_gone(here, ended.pid)
+
+
+def test_the_workers_are_told_whose_end_is_theirs(cluster: Open, services: Callable[[], Service]) -> None:
+    """A plan holds the driver's process, and within what that number counts."""
+    asked = cluster(services())
+    ask(asked, request())
+    crew = asked.roster.crew
+    assert isinstance(crew, OwnCrew)
+    (lane,) = crew.worker.lanes.values()
+    assert lane.plan.driver == (process_space(), os.getpid())

@@ -1,13 +1,22 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import NOON
+from hypothesis import given
+from hypothesis import strategies as st
 
-from digest.engines.fallback import FallbackEngine
+from digest import backends
+from digest.config import Config
+from digest.engines.fallback import FallbackEngine, _Stage
 from digest.errors import BatchPending, BudgetReached, EngineError, EngineRefused
 from digest.models import Answer, Completion, Request
+from digest.settings import EngineSettings, FallbackSettings
 
 
 class Kept:
@@ -158,3 +167,86 @@ def test_one_model_at_two_services_is_asked_in_order() -> None:
 
     assert texts(engine, 1, 2) == {"2": "2 by first", "1": "1 by first"}
     assert (first.sent, second.sent) == (2, 1)
+
+
+# ------------------------------------------------------------------------------------------ requests without end
+
+
+def in_turns(engine: FallbackEngine, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+    """The answers of as many runs as it takes, as a stream has them."""
+    todo = iter(requests)
+    while (first := next(todo, None)) is not None:
+        yield from engine.run(chain([first], todo))
+
+
+def test_a_run_takes_a_turns_requests_and_no_further_one() -> None:
+    """What follows is still there for the next run."""
+    engine = FallbackEngine([(Kept(failing("2")), "first"), (Kept(said), "second")], turn=3)
+    todo = map(request, range(1, 20))
+
+    assert [asked.subject for asked, _ in engine.run(todo)] == ["1", "3", "2"]
+    assert next(todo).subject == "4"
+
+
+def test_after_an_outage_the_first_is_asked_again() -> None:
+    """In an endless stream the second has the rest of one turn, not of all years."""
+    first, second = Kept(said, ends=EngineError("gone"), after=1), Kept(said)
+    answers = in_turns(FallbackEngine([(first, "first"), (second, "second")], turn=3), map(request, range(1, 20)))
+
+    before = [getattr(answer, "text", "") for _, answer in islice(answers, 3)]
+    first.ends = None
+    after = [getattr(answer, "text", "") for _, answer in islice(answers, 3)]
+
+    assert before == ["1 by first", "2 by second", "3 by second"]
+    assert after == ["4 by first", "5 by first", "6 by first"]
+
+
+@given(st.integers(1, 5), st.sets(st.integers(1, 12)), st.integers(0, 12), st.integers(0, 12))
+def test_no_request_is_lost_or_asked_twice_between_two_turns(
+    turn: int, bad: set[int], after: int, requests: int
+) -> None:
+    """Whatever fails, and whenever the first service goes."""
+    second = Kept(said)
+    first = Kept(failing(*map(str, bad)), ends=EngineError("gone"), after=after)
+    engine = FallbackEngine([(first, "first"), (second, "second")], turn)
+
+    got = [asked.subject for asked, _ in in_turns(engine, map(request, range(1, requests + 1)))]
+
+    assert sorted(got) == sorted(str(number) for number in range(1, requests + 1))
+    assert len({one.key for one in second.asked}) == len(second.asked)
+
+
+def test_nothing_is_kept_of_what_is_answered() -> None:
+    """Millions of requests must not stay in memory, nor those that were asked twice."""
+    numbers = [1, 2, 2, 3]
+    stage = _Stage(Kept(failing("3")), "first", [(Kept(said), "second")], map(request, numbers))
+
+    assert len(list(stage.run())) == 3
+    assert stage.under_way == {}
+
+
+@pytest.mark.parametrize(
+    ("engine", "turn"),
+    [
+        ({}, backends.TURN_OF_SLOT * 16),
+        ({"concurrency": 1}, backends.TURN),
+        ({"name": "batch"}, backends.TURN_OF_BATCHES),
+        (
+            {"name": "cluster", "endpoint": [{"base_url": f"http://127.0.0.1:{n}/v1"} for n in (1, 2)]},
+            backends.TURN_OF_SLOT * 32,
+        ),
+    ],
+)
+def test_only_requests_without_end_are_asked_in_turns(engine: dict[str, Any], turn: int, tmp_path: Path) -> None:
+    """Long enough to keep all slots busy."""
+    settings = EngineSettings(**{"fallback": FallbackSettings(model="second"), **engine})
+    config = Config(output=tmp_path / "site", cache=tmp_path / "cache", home=tmp_path, engine=settings)
+
+    with backends.cached_engine(config, clock) as usual, backends.cached_engine(config, clock, endless=True) as endless:
+        assert isinstance(usual, FallbackEngine)
+        assert isinstance(endless, FallbackEngine)
+        assert (usual.turn, endless.turn) == (None, turn)
+
+
+def clock() -> datetime:
+    return NOON
