@@ -24,6 +24,24 @@ def is_loopback(host: object) -> bool:
         return False
 
 
+#: files that take long: begun first, so that no worker is left with one of them at the end
+LONG = (
+    "test_nights",
+    "test_cluster_run",
+    "test_validity",
+    "test_cluster_ray",
+    "test_browser",
+    "test_local",
+    "test_cli",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take long before the others, otherwise in the order that was drawn."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -114,7 +115,10 @@ def test_each_batch_is_fetched_as_soon_as_it_is_done(api: Api, tmp_path: Path) -
     assert sorted(found) == [one.subject for one in asked(6)[2:]]
 
 
-def test_a_batch_that_comes_back_prolongs_the_wait(api: Api, tmp_path: Path) -> None:
+WAIT = 0.2  #: seconds of a clock of the test's own
+
+
+def test_a_batch_that_comes_back_prolongs_the_wait(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run ends when nothing has come back for as long as it waits, not when it has waited as long in all."""
 
     class Slow(dict[str, str]):
@@ -123,10 +127,14 @@ def test_a_batch_that_comes_back_prolongs_the_wait(api: Api, tmp_path: Path) -> 
             is_next = name == "batch-0" or "output_file_id" in api.batches[before]
             return "completed" if is_next and api.looks[name] % 10 == 9 else "in_progress"
 
+    slept: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr(batch, "time", clock)
     api.states = Slow()
-    one = engine(api, tmp_path, most=Most(requests=1), wait_seconds=0.4, poll_seconds=0.01)
+    one = engine(api, tmp_path, most=Most(requests=1), wait_seconds=WAIT, poll_seconds=0.01)
 
     assert len(list(one.run(asked(4)))) == 4
+    assert sum(slept) > WAIT
 
 
 # ---- the service's queue -----------------------------------------------------------------------------------------
