@@ -100,7 +100,7 @@ def section_path(kind: str, title: str) -> str:
     whole = plain == (folded.replace(".", "-") if kind == "category" else folded.replace(" ", "-"))
     if whole and len(plain) <= LONGEST_NAME and plain.isascii() and not _DEVICE.fullmatch(plain):
         return f"{kind}/{plain}"
-    digits = hashlib.sha256(folded.encode()).hexdigest()[:6]
+    digits = hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:6]
     return f"{kind}/{'-'.join(filter(None, [_shortened(plain), digits]))}"
 
 

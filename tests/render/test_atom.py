@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from fakes import card, edition, entry, origin, paper
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -100,6 +100,7 @@ def test_every_feed_is_valid(url: str, language: str) -> None:
 
 
 @settings(max_examples=30)
+@example("0\ud800")
 @given(st.text(st.characters(), min_size=1).filter(str.strip))
 def test_any_text_gives_a_valid_feed(said: str) -> None:
     """Also what XML can't hold, wherever it stands."""
