@@ -203,7 +203,7 @@ def words_of_papers(told: Told) -> Iterator[str]:
         f"Memory in the run of {told['rows'][-1]['papers']:,} papers, looked at every half second: {sizes[0]:.0f} "
         f"MB at first, {max(sizes):.0f} MB at most, {sizes[-1]:.0f} MB at the end. A process that holds the papers "
         f"and asks nothing has {told['alone_mb']:.0f} MB, one without papers {told['empty_mb']:.0f} MB. "
-        "Up to 32 MB of what grows are pages of the cache's database that SQLite holds."
+        "Up to 4 MB of what grows are pages of the cache's database that SQLite holds."
     )
 
 
