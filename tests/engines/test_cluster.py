@@ -506,7 +506,9 @@ def test_a_worker_sends_nothing_more_when_its_driver_is_gone() -> None:
     here = process_space()
     assert here is not None
     ended = subprocess.Popen([sys.executable, "-c", ""])
-    time.sleep(0.5)
+    until = time.monotonic() + 20
+    while not is_gone(here, ended.pid) and time.monotonic() < until:
+        time.sleep(0.01)
     assert is_gone(here, ended.pid)  # a zombie
     ended.wait()
     assert is_gone(here, ended.pid)
