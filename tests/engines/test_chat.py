@@ -106,13 +106,18 @@ def test_requests_are_taken_only_as_slots_get_free(service: Service) -> None:
 
 def test_an_answer_is_handed_out_while_others_are_on_their_way(service: Service) -> None:
     """A fast reply does not wait for a slow one."""
-    service.answer = lambda number, body: Told(body=said().body, after=0.5 if "paper 1" in str(body) else 0.0)
+    seen = threading.Event()
 
-    began = time.monotonic()
-    first, _ = next(iter(engine(service).run([request(1), request(2)])))
+    def answer(number: int, body: Any) -> Told:
+        assert "paper 1" not in str(body) or seen.wait(20)
+        return said()
 
-    assert first == request(2)
-    assert time.monotonic() - began < 0.4
+    service.answer = answer
+    run = iter(engine(service).run([request(1), request(2)]))
+    first, _ = next(run)
+    seen.set()
+
+    assert [first, *(one for one, _ in run)] == [request(2), request(1)]
 
 
 def test_a_run_left_early_leaves_nothing_behind(service: Service, caplog: pytest.LogCaptureFixture) -> None:
@@ -274,13 +279,13 @@ def test_a_wait_is_obeyed_by_all(service: Service) -> None:
 
 def test_waits_do_not_add_up(service: Service) -> None:
     """Of several waits that overlap, the one that ends last counts."""
-    wait = replace(refused(429, headers={"retry-after-ms": "300"}), after=0.2)
-    service.answer = lambda number, body: wait if number <= 4 else said()
+    wait = replace(refused(429, headers={"retry-after-ms": "500"}), after=0.2)
+    service.answer = lambda number, body: wait if number <= 16 else said()
     began = time.monotonic()
 
-    list(engine(service, concurrency=4).run(request(n) for n in range(8)))
+    list(engine(service, concurrency=16).run(request(n) for n in range(20)))
 
-    assert 0.5 < time.monotonic() - began < 0.9
+    assert 0.7 < time.monotonic() - began < 16 * 0.5
 
 
 def test_a_wait_asked_of_many_holds_back_all(service: Service) -> None:
@@ -334,7 +339,7 @@ def test_a_dripping_service_does_not_hang_the_run(service: Service) -> None:
     began = time.monotonic()
     completed(ask(engine(service, timeout_seconds=0.3), request())[0])
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 0.05 * len(json.dumps(said().body)) / 2
 
 
 def test_a_silent_service_is_a_value(service: Service) -> None:
@@ -631,11 +636,12 @@ def test_a_parameter_the_service_does_not_know_is_left_out(service: Service) -> 
 
 def test_requests_a_minute_are_spread_evenly(service: Service) -> None:
     """At 1,200 a minute one request leaves every 50 ms, and there is no burst at first."""
+    began = time.monotonic()
+
     list(engine(service, requests_per_minute=1200, concurrency=8).run(request(n) for n in range(10)))
 
-    since = [moment - service.times[0] for moment in service.times]
-    assert all(moment > 0.05 * number - 0.12 for number, moment in enumerate(since))
-    assert since[-1] < 1.5
+    since = [moment - began for moment in service.times]
+    assert all(moment > 0.05 * number - 0.03 for number, moment in enumerate(since))
 
 
 def test_tokens_a_minute_are_kept(service: Service) -> None:
@@ -645,7 +651,7 @@ def test_tokens_a_minute_are_kept(service: Service) -> None:
 
     list(engine(service, tokens_per_minute=600_000).run(request(messages=words, take=n) for n in range(15)))
 
-    assert 0.4 < time.monotonic() - began < 1.5
+    assert time.monotonic() - began > 0.4
 
 
 def test_a_service_with_a_limit_of_its_own_is_not_flooded(service: Service) -> None:
@@ -689,7 +695,7 @@ def test_a_limit_told_in_headers_is_used_and_kept(service: Service, slots: int) 
     answers = list(asked.run(request(n) for n in range(30)))
 
     assert all(isinstance(one, Completion) for _, one in answers)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30 * 1.0  # a second is the wait where a service tells nothing
     assert asked.sent < 50
 
 
@@ -736,18 +742,18 @@ def test_a_proxy_is_not_asked_for_this_machine(service: Service, monkeypatch: py
 
 def test_answers_are_handed_to_the_keeper_as_they_arrive(service: Service) -> None:
     """What keeps replies sees all that has arrived, though the caller has looked at one only."""
-    service.answer = lambda number, body: Told(body=said().body, after=0.1)
     asked = engine(service, concurrency=4)
-    ask(asked, request(9))  # what the service understands is known from here on
     kept: list[str] = []
     asked.keep = lambda answers: kept.extend(one.subject for one, _ in answers)
+    ahead = 0
 
-    run = asked.run(request(n) for n in range(4))
-    next(run)
-    time.sleep(0.2)
-    next(run)
+    for seen, (one, _) in enumerate(asked.run(request(n) for n in range(60)), 1):
+        assert one.subject in kept
+        ahead = max(ahead, len(kept) - seen)
+        time.sleep(0.01)  # others arrive meanwhile
 
-    assert len(kept) == 4
+    assert len(kept) == len(set(kept)) == 60
+    assert ahead
 
 
 def test_the_body_is_sent_as_it_is_meant(service: Service) -> None:
