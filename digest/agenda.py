@@ -21,7 +21,7 @@ from .store import Store
 
 FIRST_DAY = date(1991, 8, 14)  #: arXiv's first paper
 SAMPLE_DATE = date(2026, 1, 4)  #: of the sample day; a Sunday, so that it is never mistaken for a listing
-
+OUTAGE = 2  #: dates in a row for which arXiv fails: the others would fare no better
 
 _MONTH = timedelta(days=30)
 

@@ -15,7 +15,7 @@ from datetime import date
 from functools import partial
 
 from . import agenda, backends, folder_lock, listings, pipeline, report, selection, shared
-from .agenda import Order
+from .agenda import OUTAGE, Order
 from .backfill_display import Progress, Tell
 from .config import Config
 from .engines.budgeted import Meter
@@ -33,13 +33,12 @@ from .whereabouts import Whereabouts
 log = logging.getLogger(__name__)
 
 AHEAD = 3  #: collected editions that wait for their turn
-OUTAGE = 2  #: dates in a row for which arXiv fails: the others would fare no better
 OFTEN = 0.1  #: seconds between two words about how far it is
 LOOK = 0.2  #: seconds between two looks whether a listing is there
 
 TOTALS = ("announced", "shown", "flagged", "pending", "excluded", "replacements")
 
-Job = tuple[Config, date]  #: of one language
+Wanted = tuple[Config, date]  #: of one language
 Stamp = tuple[int, int]  #: of a record: see `Store.stamp`
 Collected = tuple[Config, pipeline.Gathered, Stamp]  #: the stamp is that before it was collected
 OpenDesk = Callable[[], listings.Desk]
@@ -77,7 +76,7 @@ Note = Callable[[Made], None]
 
 def backfill(
     config: Config,
-    jobs: Sequence[Job],
+    wanted: Sequence[Wanted],
     order: Order,
     open_desk: OpenDesk,
     clock: Clock,
@@ -91,7 +90,7 @@ def backfill(
 
     Args:
         config: Of the engine, the cache and the budget.
-        jobs: Each date for each language, in the order in which they shall be made.
+        wanted: Each date for each language, in the order in which they shall be made.
         order: Where papers come from.
         open_desk: Opens the place where listings come from; again after a failure.
         clock: The time, UTC.
@@ -109,7 +108,7 @@ def backfill(
     backends.require(config)
     backends.price_of(config)
     with folder_lock.alone(config.output), shared.at_work(config):
-        return _Backfill(config, jobs, order, open_desk, clock, tell, note, papers).run()
+        return _Backfill(config, wanted, order, open_desk, clock, tell, note, papers).run()
 
 
 class _Backfill:
@@ -118,7 +117,7 @@ class _Backfill:
     def __init__(
         self,
         config: Config,
-        jobs: Sequence[Job],
+        wanted: Sequence[Wanted],
         order: Order,
         open_desk: OpenDesk,
         clock: Clock,
@@ -126,14 +125,14 @@ class _Backfill:
         note: Note,
         papers: int | None,
     ) -> None:
-        self.config, self.clock, self.editions, self.papers = config, clock, len(jobs), papers
+        self.config, self.clock, self.editions, self.papers = config, clock, len(wanted), papers
         self.tell, self.note = tell, note
-        sites = {one.output: one for one, _ in jobs}
+        sites = {one.output: one for one, _ in wanted}
         self.known = {output: Whereabouts(Store(output)) for output in sites}
-        self.collector = _Collector(jobs, order, open_desk)
+        self.collector = _Collector(wanted, order, open_desk)
         self.press, self.meter, self.result = Press(list(sites.values())), Meter(), Result()
         self.open: dict[str, _Opened] = {}
-        self.unshared: list[Job] = []
+        self.unshared: list[Wanted] = []
         self.told, self.began = -OFTEN, time.monotonic()
 
     def run(self) -> Result:
@@ -280,8 +279,8 @@ class _Opened:
 class _Collector:
     """Listings collected ahead, in a thread: arXiv takes its time, and so do large files."""
 
-    def __init__(self, jobs: Sequence[Job], order: Order, open_desk: OpenDesk) -> None:
-        self._jobs, self._order, self._open_desk = jobs, order, open_desk
+    def __init__(self, wanted: Sequence[Wanted], order: Order, open_desk: OpenDesk) -> None:
+        self._wanted, self._order, self._open_desk = wanted, order, open_desk
         self._ready: queue.Queue[Collected | None] = queue.Queue(AHEAD)
         self._stop = threading.Event()
         self._is_over = False
@@ -325,9 +324,9 @@ class _Collector:
             return
 
     def _collected(self) -> Iterator[Collected]:
-        """Yield the listings of all jobs; a date that can't be had does not stand in the others' way."""
+        """Yield all listings; a date that can't be had does not stand in the others' way."""
         desk, in_a_row, down = self._open_desk(), 0, None
-        for config, day in self._jobs:
+        for config, day in self._wanted:
             if self._stop.is_set():
                 return
             stamp = Store(config.output).stamp(day)

@@ -26,19 +26,17 @@ from .console import (
     up_to_date,
     watched,
 )
-from .errors import ConfigError, DigestError
+from .errors import EX_CARDS_MISSING, ConfigError, DigestError
 from .parameters import Day
 from .plaintext import counted
 
 if TYPE_CHECKING:
     from .agenda import Order
-    from .backfill import Job, Made, OpenDesk, Result
+    from .backfill import Made, OpenDesk, Result, Wanted
     from .config import Config
     from .outlook import Outlook
 
 log = logging.getLogger(__name__)
-
-EX_CARDS_MISSING = 3
 
 
 @click.command()
@@ -73,23 +71,23 @@ def backfill(**given: Any) -> None:
     if not given["dry_run"]:
         backends.require(config)  # before arXiv is asked for anything
     order = agenda.Order(papers=given["papers"])
-    jobs, open_desk = jobs_of(config, order, given)
-    if not jobs:
+    wanted, open_desk = wanted_of(config, order, given)
+    if not wanted:
         show(given, {"made": 0}, "nothing is left to do: every edition of these dates is there and complete")
         return
-    found = plan(jobs, order, open_desk, given)
+    found = plan(wanted, order, open_desk, given)
     if given["dry_run"]:
         return
     if watched() and not given["yes"] and not confirmed():
         return
-    result = make(config, jobs, order, open_desk, given, sum(one.papers for one in found.languages))
+    result = make(config, wanted, order, open_desk, given, sum(one.papers for one in found.languages))
     if failure := failure_of(result):
         raise failure
     if given["strict"] and result.totals["pending"]:
         click.get_current_context().exit(EX_CARDS_MISSING)
 
 
-def jobs_of(config: "Config", order: "Order", given: dict[str, Any]) -> "tuple[list[Job], OpenDesk]":
+def wanted_of(config: "Config", order: "Order", given: dict[str, Any]) -> "tuple[list[Wanted], OpenDesk]":
     """Each date that is to be made for each language, in their order; and what opens the place of their listings."""
     from . import agenda, listings, pipeline, sites
 
@@ -125,17 +123,17 @@ def failure_of(result: "Result") -> DigestError | None:
     return result.failure or (result.failed[-1][1] if result.failed else None)
 
 
-def plan(jobs: "Sequence[Job]", order: "Order", open_desk: "OpenDesk", given: dict[str, Any]) -> "Outlook":
+def plan(wanted: "Sequence[Wanted]", order: "Order", open_desk: "OpenDesk", given: dict[str, Any]) -> "Outlook":
     """Print what it would take: as a result with --dry-run, else to those who watch."""
     from . import outlook, outlook_text
 
     by_site: dict[Path, tuple[Config, list[date]]] = {}
-    for config, day in jobs:
+    for config, day in wanted:
         by_site.setdefault(config.output, (config, []))[1].append(day)
     with progress(given) as watch:
         found = outlook.look_ahead(list(by_site.values()), order, open_desk(), now, watch)
     assert found is not None  # there are dates
-    notes = [*outlook.budget_words(jobs[0][0], found)]
+    notes = [*outlook.budget_words(wanted[0][0], found)]
     if given["dry_run"]:
         show(given, outlook.record(found), outlook_text.text(found, notes))
     elif not given["quiet"]:
@@ -145,7 +143,7 @@ def plan(jobs: "Sequence[Job]", order: "Order", open_desk: "OpenDesk", given: di
 
 def make(
     config: "Config",
-    jobs: "Sequence[Job]",
+    wanted: "Sequence[Wanted]",
     order: "Order",
     open_desk: "OpenDesk",
     given: dict[str, Any],
@@ -154,13 +152,13 @@ def make(
     """Make the editions, a line for each as it is saved and one for all at the end."""
     from . import backfill as backfills
 
-    in_several = len({one.language for one, _ in jobs}) > 1
+    in_several = len({one.language for one, _ in wanted}) > 1
 
     def note(made: "Made") -> None:
         show(given, made_record(made), made_text(made, in_several=in_several))
 
     with telling(given) as tell:
-        result = backfills.backfill(config, jobs, order, open_desk, now, tell=tell, note=note, papers=papers)
+        result = backfills.backfill(config, wanted, order, open_desk, now, tell=tell, note=note, papers=papers)
     show(given, result_record(result), result_text(result, config.output))
     return result
 

@@ -20,6 +20,7 @@ Exit 0: done, also on a day without announcements. 1: our bug, with traceback. 3
 """
 
 EX_USAGE = 2  #: the reader must change something first
+EX_CARDS_MISSING = 3  #: with --strict
 EX_TEMPFAIL = 75  #: the same command may pass later (sysexits.h)
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from . import backends, listings, overview, pipeline
-from .agenda import Order
+from .agenda import OUTAGE, Order
 from .config import Config
 from .errors import DigestError, RecordError, SourceError
 from .hooks import Clock, Watch, unwatched
@@ -25,7 +25,6 @@ from .whereabouts import Whereabouts
 
 MOST = 10  #: dates that are looked at where there are more: two of each weekday, for Tuesdays have twice the papers
 MOST_ON_FILE = 60  #: the same where arXiv is not asked
-OUTAGE = 2  #: dates in a row that fail before any is had: the others would fare no better
 
 REPLY_SECONDS = 10.0  #: of a usual reply; assumed
 BORDERS = 3  #: requests to arXiv for a date, beside the pages of its papers: what shows where its listing ends
@@ -36,7 +35,7 @@ REPLY_BYTES = 950  #: in the cache, for a request
 
 log = logging.getLogger(__name__)
 
-Job = tuple[Config, Sequence[date]]  #: of one language: the dates to be made
+Range = tuple[Config, Sequence[date]]  #: of one language: the dates to be made
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +120,13 @@ class Outlook:
 
 
 def look_ahead(
-    jobs: Sequence[Job], order: Order, desk: listings.Desk, clock: Clock, watch: Watch = unwatched
+    ranges: Sequence[Range], order: Order, desk: listings.Desk, clock: Clock, watch: Watch = unwatched
 ) -> Outlook | None:
     """
     What the backfill of these dates takes; None where there are none.
 
     Args:
-        jobs: For each language its configuration and its dates, in any order.
+        ranges: For each language its configuration and its dates, in any order.
         order: Where papers come from; its date does not count.
         desk: The same, opened for all dates. What arXiv answers is kept for the day, so the backfill does not ask it
             again.
@@ -137,14 +136,14 @@ def look_ahead(
     Raises:
         SourceError, RecordError, ConfigError: none of the dates could be had.
     """
-    jobs = [(config, sorted(days)) for config, days in jobs if days]
-    if not jobs:
+    ranges = [(config, sorted(days)) for config, days in ranges if days]
+    if not ranges:
         return None
     from_arxiv = isinstance(desk, listings.Arxiv)
-    chosen = _chosen(jobs, MOST if from_arxiv else MOST_ON_FILE)
-    found, unheard = _looked(jobs, chosen, order, desk, clock, watch)
-    shares = tuple(share(config.language, len(days), _of(found, config, days)) for config, days in jobs)
-    return _together(jobs, shares, found, unheard, from_arxiv=from_arxiv)
+    chosen = _chosen(ranges, MOST if from_arxiv else MOST_ON_FILE)
+    found, unheard = _looked(ranges, chosen, order, desk, clock, watch)
+    shares = tuple(share(config.language, len(days), _of(found, config, days)) for config, days in ranges)
+    return _together(ranges, shares, found, unheard, from_arxiv=from_arxiv)
 
 
 def spread(days: Sequence[date], most: int) -> tuple[date, ...]:
@@ -222,9 +221,9 @@ def record(found: Outlook) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------ the dates looked at
 
 
-def _chosen(jobs: Sequence[Job], most: int) -> list[date]:
+def _chosen(ranges: Sequence[Range], most: int) -> list[date]:
     """The dates to look at: of each set of dates that some language has, its part."""
-    sets = {tuple(days) for _, days in jobs}
+    sets = {tuple(days) for _, days in ranges}
     every = {day for days in sets for day in days}
     if len(every) <= most:
         return sorted(every)
@@ -232,24 +231,24 @@ def _chosen(jobs: Sequence[Job], most: int) -> list[date]:
 
 
 def _looked(
-    jobs: Sequence[Job], chosen: Sequence[date], order: Order, desk: listings.Desk, clock: Clock, watch: Watch
+    ranges: Sequence[Range], chosen: Sequence[date], order: Order, desk: listings.Desk, clock: Clock, watch: Watch
 ) -> tuple[dict[tuple[str, date], Estimate], list[date]]:
     """What the dates take by language, and those that could not be had; a date that files lack takes nothing."""
-    backs = {config.output: partial(pipeline.earlier, Whereabouts(Store(config.output))) for config, _ in jobs}
-    known = {config.output: set(days) for config, days in jobs}
+    backs = {config.output: partial(pipeline.earlier, Whereabouts(Store(config.output))) for config, _ in ranges}
+    known = {config.output: set(days) for config, days in ranges}
     found: dict[tuple[str, date], Estimate] = {}
     failed: list[tuple[date, DigestError]] = []
     for done, day in enumerate(chosen):
         watch("plan", done, len(chosen))
         one = replace(order, announced=day)
         try:
-            for config, _ in jobs:  # by date: a listing serves all languages
+            for config, _ in ranges:  # by date: a listing serves all languages
                 if day in known[config.output]:
                     back = backs[config.output]
                     found[config.language, day] = overview.estimate(config, one, desk, clock, unwatched, back)
         except listings.NotHeldError as error:
             log.info("%s: %s", day, error)
-            found |= {(config.language, day): _nothing(day) for config, _ in jobs if day in known[config.output]}
+            found |= {(config.language, day): _nothing(day) for config, _ in ranges if day in known[config.output]}
         except (SourceError, RecordError) as error:
             log.warning("%s: %s", day, error)
             failed.append((day, error))
@@ -273,15 +272,15 @@ def _of(found: Mapping[tuple[str, date], Estimate], config: Config, days: Sequen
 
 
 def _together(
-    jobs: Sequence[Job],
+    ranges: Sequence[Range],
     shares: tuple[Share, ...],
     found: Mapping[tuple[str, date], Estimate],
     unheard: Sequence[date],
     *,
     from_arxiv: bool,
 ) -> Outlook:
-    config = jobs[0][0]
-    every = sorted({day for _, days in jobs for day in days})
+    config = ranges[0][0]
+    every = sorted({day for _, days in ranges for day in days})
     seen: dict[date, int] = {}
     for (_, day), one in found.items():
         seen[day] = max(seen.get(day, 0), one.papers)
@@ -294,7 +293,7 @@ def _together(
     paces = [one.pace((prompt + completion) / requests if requests else REPLY_TOKENS) for one in places]
     is_asked = bool(requests) and config.engine.name not in ("batch", "echo")
     per_minute = sum(pace for pace, _ in paces) if is_asked else None
-    to_arxiv = _to_arxiv(jobs, papers / len(every)) if from_arxiv else 0
+    to_arxiv = _to_arxiv(ranges, papers / len(every)) if from_arxiv else 0
     return Outlook(
         first=every[0],
         last=every[-1],
@@ -327,7 +326,7 @@ def _together(
     )
 
 
-def _to_arxiv(jobs: Sequence[Job], papers: float) -> int:
+def _to_arxiv(ranges: Sequence[Range], papers: float) -> int:
     """Requests to arXiv at most: those for the pages of each date that no edition holds, and for its borders."""
-    missing = {day for config, days in jobs for day in set(days) - set(Store(config.output).dates())}
-    return len(missing) * (int(papers // jobs[0][0].arxiv.page_size) + 1 + BORDERS)
+    missing = {day for config, days in ranges for day in set(days) - set(Store(config.output).dates())}
+    return len(missing) * (int(papers // ranges[0][0].arxiv.page_size) + 1 + BORDERS)

@@ -29,7 +29,7 @@ from .console import (
     up_to_date,
     watched,
 )
-from .errors import BatchPending, DigestError, Interrupted, RecordError, SourceError
+from .errors import EX_CARDS_MISSING, BatchPending, DigestError, Interrupted, RecordError, SourceError
 from .parameters import Day
 
 if TYPE_CHECKING:
@@ -43,9 +43,6 @@ if TYPE_CHECKING:
     Job = tuple[Config, Order]  #: for one language, and for one announcement date
 
 log = logging.getLogger(__name__)
-
-EX_CARDS_MISSING = 3
-OUTAGE = 2  #: dates in a row for which arXiv fails: the others would fare no better
 
 
 @click.command()
@@ -170,6 +167,7 @@ def left_to_do(given: dict[str, Any], jobs: "Sequence[Job]", late: "Sequence[tup
 
 def run_all(jobs: "Sequence[Job]", desks: Desks, given: dict[str, Any], outcomes: "list[Outcome]") -> None:
     """Run for each date and language, and add what came of it; one that fails does not stand in the others' way."""
+    from .agenda import OUTAGE
     from .engines.budgeted import Meter
     from .listings import NotHeldError
 
