@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .agenda import Order
     from .backfill import Made, OpenDesk, Result, Wanted
     from .config import Config
+    from .hooks import Watch
     from .outlook import Outlook
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,8 @@ def backfill(**given: Any) -> None:
     if not given["dry_run"]:
         backends.require(config)  # before arXiv is asked for anything
     order = agenda.Order(papers=given["papers"])
-    wanted, open_desk = wanted_of(config, order, given)
+    with progress(given) as watch:
+        wanted, open_desk = wanted_of(config, order, given, watch)
     if not wanted:
         show(given, {"made": 0}, "nothing is left to do: every edition of these dates is there and complete")
         return
@@ -87,14 +89,16 @@ def backfill(**given: Any) -> None:
         click.get_current_context().exit(EX_CARDS_MISSING)
 
 
-def wanted_of(config: "Config", order: "Order", given: dict[str, Any]) -> "tuple[list[Wanted], OpenDesk]":
+def wanted_of(
+    config: "Config", order: "Order", given: dict[str, Any], watch: "Watch"
+) -> "tuple[list[Wanted], OpenDesk]":
     """Each date that is to be made for each language, in their order; and what opens the place of their listings."""
     from . import agenda, listings, pipeline, sites
 
     newest_first = given["order"] == "newest"
     if order.papers and order.papers.exists() and not (order.papers.is_file() or order.papers.is_dir()):
         raise ConfigError(f"{order.papers}: is read more than once, so a file is needed, or a folder")
-    files = listings.Files(order.papers, config.arxiv.holidays, bulk=True) if order.papers else None
+    files = listings.Files(order.papers, config.arxiv.holidays, bulk=True, watch=watch) if order.papers else None
     todo: dict[date, list[Config]] = {}
     for one in sites.each(config):
         for day in agenda.dates_between(one, order, now, given["first"], given["last"], files=files):

@@ -169,3 +169,11 @@ def between(sightings: Iterable[Sighting], first: Place | None, end: Place | Non
     if first is None:
         return set()
     return {one.arxiv_id for one in sightings if first <= one.place and (end is None or one.place < end)}
+
+
+def neighbours(sightings: Iterable[Sighting], arxiv_id: str) -> set[str]:
+    """The identifiers next to one that is not among the sightings: its listing is that of one of them."""
+    known, here = list(sightings), place(arxiv_id)
+    below = max((one for one in known if one.place < here), key=lambda one: one.place, default=None)
+    above = min((one for one in known if one.place > here), key=lambda one: one.place, default=None)
+    return {one.arxiv_id for one in (below, above) if one}

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import blocks, resources, schedule
-from .errors import ConfigError
+from .errors import ConfigError, RecordError
+from .hooks import Watch, unwatched
 from .identifiers import covers
 from .models import Listed, Listing, Paper, Source
 from .selection import Rules
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .sources.snapshot import Seen, Snapshot
 
 FROM_SNAPSHOT = "This list comes from a snapshot of arXiv's metadata, by time of submission and by identifier."
+MOST_LOST = 50  #: unreadable records of a month, each told of at its own date; more than that tell of their writer
 ENDS = "The snapshot has no later paper, so some of this date may be missing."
 
 
@@ -45,19 +47,33 @@ class Files:
         holidays: Beside arXiv's published list.
         days: All dates that will be asked for: a snapshot is read once for those of a month.
         bulk: Any dates will be asked for, in either order: a snapshot is read once for each month.
+        watch: Is told how far a file was passed through.
 
     Raises:
         ConfigError, RecordError: there is nothing that can be read.
     """
 
     def __init__(
-        self, path: Path, holidays: Sequence[date] = (), days: Sequence[date] | None = None, *, bulk: bool = False
+        self,
+        path: Path,
+        holidays: Sequence[date] = (),
+        days: Sequence[date] | None = None,
+        *,
+        bulk: bool = False,
+        watch: Watch = unwatched,
     ) -> None:
         from .sources.files import open_papers
 
         self.path, self._holidays, self._days, self._bulk = path, holidays, days or (), bulk
-        self._source = open_papers(path, holidays)
-        self._month: _Month | None = None
+        self._source = open_papers(path, holidays, watch)
+        self._month: _Month | _Broken | None = None
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it is arXiv's bulk metadata, which is read month by month."""
+        from .sources.snapshot import Snapshot
+
+        return isinstance(self._source, Snapshot)
 
     def dates(self) -> tuple[date, ...] | None:
         """The dates that the files themselves name; None where they name none."""
@@ -123,8 +139,16 @@ class Files:
             )
         if self._month is None or not self._month.first <= announced <= self._month.last:
             self._month = None  # which has hundreds of megabytes: two of them are not held at once
-            self._month = _Month.read(snapshot, *self._around(announced))
+            around = self._around(announced)
+            try:
+                self._month = _Month.read(snapshot, *around)
+            except RecordError as error:
+                self._month = _Broken(*around, error)
+        if isinstance(self._month, _Broken):
+            raise self._month.error
         ids, is_whole = self._month.block(announced, self._holidays)
+        if failure := self._month.failure(ids):
+            raise failure
         papers = [one for one in self._month.seen if one.arxiv_id in ids]
         asked = (one for one in papers if not categories or any(covers(categories, name) for name in one.categories))
         listing = listing_of("file", announced, (one.paper() for one in asked), categories)
@@ -143,6 +167,15 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True)
+class _Broken:
+    """The dates of a reading that failed: what is wrong with it is said for each, and looked for once."""
+
+    first: date
+    last: date
+    error: RecordError
+
+
+@dataclass(frozen=True, slots=True)
 class _Month:
     """The papers of a snapshot that tell the listings from one date to another."""
 
@@ -150,12 +183,22 @@ class _Month:
     last: date
     seen: "list[Seen]"
     sightings: list[blocks.Sighting]
+    lost: "list[tuple[set[str], RecordError]]"  #: each record that can't be read: the papers next to it, and why
     begins: dict[date, blocks.Place | None] = field(default_factory=dict)  #: a listing ends where the next one begins
 
     @classmethod
     def read(cls, snapshot: "Snapshot", first: date, last: date) -> "_Month":
-        seen = list(snapshot.sightings(first, last))
-        return cls(first, last, seen, [blocks.Sighting(one.arxiv_id, one.submitted, one.changed) for one in seen])
+        lost: dict[str, RecordError] = {}
+        seen = list(snapshot.sightings(first, last, lost))
+        sightings = [blocks.Sighting(one.arxiv_id, one.submitted, one.changed) for one in seen]
+        if len(lost) > MOST_LOST:
+            raise next(iter(lost.values()))
+        near = [(blocks.neighbours(sightings, arxiv_id), error) for arxiv_id, error in lost.items()]
+        return cls(first, last, seen, sightings, near)
+
+    def failure(self, ids: set[str]) -> RecordError | None:
+        """What keeps a listing of these papers from being whole: a record of it, or at its borders, can't be read."""
+        return next((error for near, error in self.lost if not near or not near.isdisjoint(ids)), None)
 
     def block(self, announced: date, holidays: Sequence[date]) -> tuple[set[str], bool]:
         """As `block`, with each border looked for once."""

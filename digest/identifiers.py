@@ -6,6 +6,7 @@ Pure. Knows nothing of papers, feeds or files.
 import re
 from collections.abc import Collection
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import NamedTuple
 
 NEW_STYLE = r"\d{4}\.\d{4,5}"
@@ -90,6 +91,7 @@ def parse_id(text: str) -> Identifier:
     return Identifier(found["base"], int(version) if version else None)
 
 
+@lru_cache(maxsize=1024)
 def is_category(text: str) -> bool:
     """Whether `text` has the form of an arXiv category or archive; classes of MSC or ACM have not.
 

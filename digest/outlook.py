@@ -25,6 +25,7 @@ from .whereabouts import Whereabouts
 
 MOST = 10  #: dates that are looked at where there are more: two of each weekday, for Tuesdays have twice the papers
 MOST_ON_FILE = 60  #: the same where arXiv is not asked
+MOST_MONTHS = 25  #: the same in a snapshot of arXiv, where each may take the reading of a month, some seconds
 
 REPLY_SECONDS = 10.0  #: of a usual reply; assumed
 BORDERS = 3  #: requests to arXiv for a date, beside the pages of its papers: what shows where its listing ends
@@ -140,7 +141,7 @@ def look_ahead(
     if not ranges:
         return None
     from_arxiv = isinstance(desk, listings.Arxiv)
-    chosen = _chosen(ranges, MOST if from_arxiv else MOST_ON_FILE)
+    chosen = _chosen(ranges, _most(desk))
     found, unheard = _looked(ranges, chosen, order, desk, clock, watch)
     shares = tuple(share(config.language, len(days), _of(found, config, days)) for config, days in ranges)
     return _together(ranges, shares, found, unheard, from_arxiv=from_arxiv)
@@ -219,6 +220,13 @@ def record(found: Outlook) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------------------------------ the dates looked at
+
+
+def _most(desk: listings.Desk) -> int:
+    """How many dates are looked at."""
+    if isinstance(desk, listings.Arxiv):
+        return MOST
+    return MOST_MONTHS if isinstance(desk, listings.Files) and desk.is_snapshot else MOST_ON_FILE
 
 
 def _chosen(ranges: Sequence[Range], most: int) -> list[date]:

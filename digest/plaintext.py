@@ -10,7 +10,6 @@ _NEVER_TEXT = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-_SPACE = re.compile(r"\s+")
 
 
 def has_control(text: str) -> bool:
@@ -34,6 +33,8 @@ def one_line(text: str) -> str:
     >>> one_line("  Soft\nmax\x00 is\u202e all  ")
     'Soft max is all'
     """
-    if text.isprintable() and "  " not in text:  # nearly always; one look in place of two searches
-        return text.strip()
-    return _SPACE.sub(" ", _NEVER_TEXT.sub("", text)).strip()
+    if not text.isprintable() or "  " in text:
+        text = " ".join(text.split())
+        if not text.isprintable():  # what is never text is not printable; white space is gone by now
+            text = " ".join(_NEVER_TEXT.sub("", text).split())
+    return text.strip()

@@ -245,6 +245,15 @@ def test_old_identifiers_have_none_below() -> None:
     assert blocks.below("hep-th/0506101", 5) == ()
 
 
+def test_the_neighbours_of_an_identifier() -> None:
+    """One on either side, where there is one."""
+    known = [Sighting(f"2603.{number:05}", schedule.window(FRIDAY).start) for number in (5, 9, 2, 12)]
+
+    assert blocks.neighbours(known, "2603.00007") == {"2603.00005", "2603.00009"}
+    assert blocks.neighbours(known, "2603.00001") == {"2603.00002"}
+    assert blocks.neighbours([], "2603.00001") == set()
+
+
 def test_places_follow_time() -> None:
     """Four digits until 2014, five since."""
     assert blocks.place("1412.9999") < blocks.place("1501.00001") < blocks.place("2603.00001")

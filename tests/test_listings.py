@@ -25,10 +25,10 @@ from sources.documents import (
     rss_item,
 )
 
-from digest import listings, schedule
+from digest import filed, listings, schedule
 from digest.agenda import SAMPLE_DATE
 from digest.config import Config
-from digest.errors import ConfigError, SourceError
+from digest.errors import ConfigError, RecordError, SourceError
 from digest.listings import Arxiv, Files, completed
 from digest.models import KeywordTables, Listing, Paper
 from digest.selection import Rule, Rules
@@ -677,9 +677,9 @@ def test_the_dates_of_a_month_take_one_reading_of_a_snapshot(bulk: Path, monkeyp
     read: list[date] = []
     real = Snapshot.sightings
 
-    def counted(self: Snapshot, first: date, last: date) -> Iterator[Seen]:
+    def counted(self: Snapshot, first: date, *others: Any) -> Iterator[Seen]:
         read.append(first)
-        return real(self, first, last)
+        return real(self, first, *others)
 
     monkeypatch.setattr(Snapshot, "sightings", counted)
     files = Files(bulk, days=DAYS)
@@ -721,6 +721,59 @@ def test_an_empty_date_amid_a_snapshots_others_is_a_listing(bulk: Path) -> None:
         Files(bulk, days=(THURSDAY,)).listing(THURSDAY, GL)
 
 
+def broken(path: Path, damage: Callable[[str, str], bool]) -> Path:
+    """Breaks lines off in the middle: those whose identifier and text are to be damaged."""
+    rows = path.read_text(encoding="utf-8").splitlines()
+    told = [row[: len(row) // 2] if damage(json.loads(row)["id"], row) else row for row in rows]
+    path.write_text("".join(row + "\n" for row in told), encoding="utf-8")
+    return path
+
+
+def outcomes(files: Files) -> dict[date, bool]:
+    """Whether each date could be had."""
+    had = {}
+    for day in DAYS:
+        try:
+            had[day] = bool(files.listing(day, CL).items)
+        except RecordError:
+            had[day] = False
+    return had
+
+
+@pytest.mark.parametrize(
+    ("number", "lacking"),
+    [(40, {WEDNESDAY}), (0, {TUESDAY, WEDNESDAY}), (-1, {WEDNESDAY, THURSDAY})],
+    ids=["in the middle", "first", "last"],
+)
+def test_a_record_that_can_not_be_read_costs_its_own_date(bulk: Path, number: int, lacking: set[date]) -> None:
+    """At a border, it may be of either; the others do not wait until it is mended."""
+    inside = sorted(WORLD[WEDNESDAY], key=lambda one: one.arxiv_id)[number]
+    files = Files(broken(bulk, lambda arxiv_id, _: arxiv_id == inside.arxiv_id), bulk=True)
+
+    assert {day for day, had in outcomes(files).items() if not had} == lacking
+    with pytest.raises(RecordError, match=r"bulk\.json:\d+: ") as caught:
+        files.listing(WEDNESDAY, CL)
+    assert "delete that line" in (caught.value.hint or "")
+
+
+def test_many_records_that_can_not_be_read_cost_all_dates(bulk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is their writer; and the month is read once for all of its dates."""
+    monkeypatch.setattr(filed, "MOST_LOST", 1)
+    wednesday = {one.arxiv_id for one in WORLD[WEDNESDAY][10:20]}
+    files = Files(broken(bulk, lambda arxiv_id, _: arxiv_id in wednesday), bulk=True)
+    read: list[date] = []
+    real = Snapshot.sightings
+
+    def counted(self: Snapshot, first: date, *others: Any) -> Iterator[Seen]:
+        read.append(first)
+        return real(self, first, *others)
+
+    monkeypatch.setattr(Snapshot, "sightings", counted)
+
+    assert not any(outcomes(files).values())
+    assert len(read) == 1
+
+
 def test_a_snapshot_has_no_listing_where_arxiv_has_none(bulk: Path) -> None:
     """On a Sunday, or after a holiday of one's own."""
     with pytest.raises(ConfigError, match="no listing of 2026-03-15") as told:
@@ -735,9 +788,9 @@ def test_in_bulk_a_month_is_read_once_in_either_order(bulk: Path, monkeypatch: p
     read: list[tuple[date, date]] = []
     real = Snapshot.sightings
 
-    def counted(self: Snapshot, first: date, last: date) -> Iterator[Seen]:
+    def counted(self: Snapshot, first: date, last: date, *others: Any) -> Iterator[Seen]:
         read.append((first, last))
-        return real(self, first, last)
+        return real(self, first, last, *others)
 
     monkeypatch.setattr(Snapshot, "sightings", counted)
     files = Files(bulk, bulk=True)

@@ -3,6 +3,7 @@
 Floor of the family. Holds 24 bytes for each run of lines that belong together, and nothing of what they say.
 """
 
+import io
 import logging
 import shutil
 import tempfile
@@ -14,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Generic, TypeVar
 
-from .streams import is_packed, opened, placed, plain, told
+from ..hooks import Watch, unwatched
+from .streams import is_packed, placed, plain, told, unpacked
 
 Label = TypeVar("Label")
 
@@ -25,6 +27,8 @@ NO_ROOM = "%s: no room in %s to unpack it, so it is read whole again and again: 
 
 _CHUNK = 2**24  # bytes between two looks at the room that is left
 _NEAR = 2**15  # bytes read at once: the parts may be single lines
+_OFTEN = 2**14  # lines between two words about how far the pass is
+_MB = 10**6
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +55,11 @@ class Bookmarks(Generic[Label]):
     Args:
         path: Plain, or packed by gzip or zip.
         label: What a line belongs to, of its number and its bytes; what it raises ends the pass.
+        watch: Is told how many megabytes of how many were unpacked or passed.
     """
 
-    def __init__(self, path: Path, label: Callable[[int, bytes], Label]) -> None:
-        self._path, self._label = path, label
+    def __init__(self, path: Path, label: Callable[[int, bytes], Label], watch: Watch = unwatched) -> None:
+        self._path, self._label, self._watch = path, label, watch
         self._marks: _Marks[Label] | None = None
         self._refused = False
 
@@ -131,19 +136,23 @@ class Bookmarks(Generic[Label]):
         marks: _Marks[Label] = _Marks(state, None)
         if is_packed(self._path):
             with told(self._path):
-                marks.copy = _unpacked(self._path)
+                marks.copy = _unpacked(self._path, self._watch)
             if marks.copy is None:
                 return None
             weakref.finalize(self, marks.copy.close)
         with told(self._path), self._file(marks) as file:
+            size = file.seek(0, io.SEEK_END) // _MB
             file.seek(0)
-            self._note(marks, placed(file, self._path))
+            self._note(marks, placed(file, self._path), size)
         log.info("%s: %d rows in %d groups", self._path, marks.rows, len(marks.runs))
         return marks
 
-    def _note(self, marks: _Marks[Label], rows: Iterable[tuple[int, int, bytes]]) -> None:
+    def _note(self, marks: _Marks[Label], rows: Iterable[tuple[int, int, bytes]], size: int) -> None:
+        stage = f"MB of {self._path.name}"
         own: array[int] | None = None  # the runs of the label of the line before
         for number, start, line in rows:
+            if marks.rows % _OFTEN == 0:
+                self._watch(stage, start // _MB, size)
             runs = marks.runs.setdefault(self._label(number, line), array("Q"))
             end = start + len(line)
             if runs is own:
@@ -159,17 +168,18 @@ def _threes(numbers: Sequence[int]) -> Iterator[tuple[int, int, int]]:
     return zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
 
 
-def _unpacked(path: Path) -> IO[bytes] | None:
+def _unpacked(path: Path, watch: Watch) -> IO[bytes] | None:
     """What a packed file holds, in a temporary file; None where there is no room for it."""
-    folder = tempfile.gettempdir()
+    folder, size = tempfile.gettempdir(), path.stat().st_size
     room = shutil.disk_usage(folder).free - SPARE
-    if room < USUAL * path.stat().st_size:
+    if room < USUAL * size:
         log.warning(NO_ROOM, path, folder)
         return None
     copy = tempfile.TemporaryFile(buffering=_NEAR)  # noqa: SIM115 - it stays open until the program ends
     try:
-        with opened(path) as packed:
-            while chunk := packed.read(_CHUNK):
+        with plain(path) as file, unpacked(file, path) as held:
+            while chunk := held.read(_CHUNK):
+                watch(f"MB unpacked of {path.name}", file.tell() // _MB, size // _MB)
                 if shutil.disk_usage(folder).free < SPARE + len(chunk):
                     copy.close()
                     log.warning(NO_ROOM, path, folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import RecordError
+from ..hooks import Watch, unwatched
 from ..models import Listed, Listing
 from .bookmarks import Bookmarks
 from .rows import UNREADABLE, listed, named_day, read_row, reason, reply_of
@@ -23,14 +24,15 @@ class JsonLines:
     One file, UTF-8, one JSON object a line; gzip and zip are unpacked as they are read.
 
     Args:
-        path: The file. It is read whole for the first listing; for more of them, one pass notes where each date's
-            rows stand, and each listing reads its own.
+        path: The file. One pass notes where each date's rows stand, and each listing reads its own; what is packed is
+            read from end to end for the first listing, and unpacked for the second one if there is room.
         source: What its listings call themselves; "sample" for the bundled one.
+        watch: Is told how far the pass is.
     """
 
-    def __init__(self, path: Path, source: Literal["file", "sample"] = "file") -> None:
+    def __init__(self, path: Path, source: Literal["file", "sample"] = "file", watch: Watch = unwatched) -> None:
         self._path, self._source = path, source
-        self._marks = Bookmarks(path, self._day_of)
+        self._marks = Bookmarks(path, self._day_of, watch)
         self._is_asked_again = False
 
     def dates(self) -> tuple[date, ...] | None:
@@ -66,7 +68,7 @@ class JsonLines:
         items: dict[Listed, None] = {}
         replies: dict[str, str] = {}
         total = 0
-        is_part = self._is_asked_again and self._marks.ready()
+        is_part = (self._is_asked_again or self._marks.is_cheap) and self._marks.ready()
         self._is_asked_again = True
         for number, line in self._marks.lines({announced, None}) if is_part else lines(self._path):
             total += 1

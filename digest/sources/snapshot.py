@@ -14,16 +14,19 @@ from typing import Any, NamedTuple
 
 from .. import schedule
 from ..errors import RecordError
+from ..hooks import Watch, unwatched
 from ..identifiers import parse_id
 from ..models import Paper
 from ..plaintext import one_line
 from .bookmarks import Bookmarks
-from .rows import UNREADABLE, Row, authors_of, categories_of, comment_of, read_row, reason, text_of
+from .rows import UNREADABLE, Row, authors_of, categories_of, comment_of, raw_text_of, read_row, reason, text_of
 from .streams import lines
 
 # Year and month in an identifier, in the record's bytes: a quote inside a text has a backslash before it, so that no
 # title or abstract can look like this. Some writers put a backslash before the slash of "hep-th/9901001".
 _MONTH = re.compile(rb'"id"\s*:\s*"(?:[A-Za-z.-]+\\?/)?(\d{4})')
+_ID = re.compile(rb'"id"\s*:\s*"([^"]+)"')
+MEND = "mend or delete that line, or fetch the file again"
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +70,14 @@ class Snapshot:
         path: The file, some gigabytes. One pass notes where each month's records stand; what is packed is read from end
             to end for the first call, and unpacked for the second one if there is room.
         holidays: More days without a mailing than arXiv's calendar has.
+        watch: Is told how far the pass is.
 
     Source: https://info.arxiv.org/help/bulk_data.html
     """
 
-    def __init__(self, path: Path, holidays: Collection[date] = ()) -> None:
+    def __init__(self, path: Path, holidays: Collection[date] = (), watch: Watch = unwatched) -> None:
         self._path, self._holidays = path, holidays
-        self._marks = Bookmarks(path, _month_of)
+        self._marks = Bookmarks(path, _month_of, watch)
         self._is_asked_again = False
         self._tail: tuple[int, bytes] | None = None
 
@@ -92,11 +96,11 @@ class Snapshot:
         if not months:
             return None
         last = months[-1] + timedelta(days=30)
-        sent = [seen.submitted for seen in self.sightings(months[-1], last)]
+        sent = [seen.submitted for seen in self.sightings(months[-1], last, {})]
         latest = max(sent, default=_noon(months[-1]))
         return months[0], schedule.covering(min(latest, _noon(last)), self._holidays)
 
-    def sightings(self, first: date, last: date) -> Iterator[Seen]:
+    def sightings(self, first: date, last: date, lost: dict[str, RecordError] | None = None) -> Iterator[Seen]:
         """
         Yield the papers of all categories that may have been announced from `first` to `last`, and their neighbours.
 
@@ -107,9 +111,11 @@ class Snapshot:
         Args:
             first: Announcement date, or a day before the first one meant.
             last: Announcement date, or a day after the last one meant.
+            lost: Gets the records that can't be read, and why, by the identifier that can be told all the same.
 
         Raises:
-            RecordError: the file or a record of these months can't be read; the message says where and why.
+            RecordError: the file can't be read, or a record of these months and there is no `lost` for it; one without
+                an identifier is of any month. The message says where and why.
             ConfigError: the file is a zip of several.
         """
         months, end = span(first, last, self._holidays)
@@ -117,7 +123,7 @@ class Snapshot:
         total = 0
         for number, line in self._lines(months | {b""}):
             total += 1
-            seen = self._read(number, line, end)
+            seen = self._read(number, line, end, lost)
             if seen and seen.arxiv_id not in known:
                 known.add(seen.arxiv_id)
                 yield seen
@@ -139,13 +145,17 @@ class Snapshot:
                 yield number, line
         self._tail = None if line.endswith(b"\n") else (number, line)
 
-    def _read(self, number: int, line: bytes, end: datetime) -> Seen | None:
-        """The paper of one line; None where it was submitted later."""
+    def _read(self, number: int, line: bytes, end: datetime, lost: dict[str, RecordError] | None = None) -> Seen | None:
+        """The paper of one line; None where it was submitted later, or is lost."""
         place = f"{self._path}:{number}"
         try:
             seen = _seen(read_row(line), place, line)
         except UNREADABLE as error:
-            raise RecordError(f"{place}: {reason(error)}") from error
+            failure = RecordError(f"{place}: {reason(error)}", hint=MEND)
+            if lost is None or (arxiv_id := _id_of(line)) is None:
+                raise failure from error
+            lost[arxiv_id] = failure
+            return None
         return seen if seen.submitted <= end else None
 
 
@@ -175,6 +185,15 @@ def _month_of(_: int, line: bytes) -> bytes:
     """Year and month in the identifier, four digits; empty where there is none."""
     found = _MONTH.search(line)
     return found[1] if found else b""
+
+
+def _id_of(line: bytes) -> str | None:
+    """The identifier in a line that can't be read otherwise."""
+    found = _ID.search(line)
+    try:
+        return parse_id(found[1].decode("ascii").replace("\\/", "/")).base if found else None
+    except ValueError:
+        return None
 
 
 def _begin(month: bytes) -> date | None:
@@ -209,9 +228,9 @@ def _paper(row: Row) -> Paper:
     return Paper(
         arxiv_id=parse_id(text_of(row, "id")).base,
         version=versions[-1].number,
-        title=text_of(row, "title"),
+        title=raw_text_of(row, "title"),
         authors=_authors(row.get("authors_parsed")) or authors_of(row.get("authors")),
-        abstract=text_of(row, "abstract"),
+        abstract=raw_text_of(row, "abstract"),
         categories=categories_of(row),
         submitted=versions[0].created,
         updated=versions[-1].created,

@@ -80,16 +80,22 @@ def told(path: Path) -> Iterator[None]:
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """What the file holds, unpacked as it is read."""
-    with plain(path) as file:
-        begin = file.peek(4)[:4]
-        if begin.startswith(_GZIP):
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                yield _buffered(unpacked)
-        elif begin in _ZIP:
-            with zipfile.ZipFile(file) as packed, packed.open(_only(path, packed)) as member:
-                yield _buffered(member)
-        else:
-            yield file
+    with plain(path) as file, unpacked(file, path) as held:
+        yield held
+
+
+@contextmanager
+def unpacked(file: io.BufferedReader, path: Path) -> Iterator[IO[bytes]]:
+    """What an open file holds, unpacked as it is read; `path` is its name in errors."""
+    begin = file.peek(4)[:4]
+    if begin.startswith(_GZIP):
+        with gzip.GzipFile(fileobj=file) as packed:
+            yield _buffered(packed)
+    elif begin in _ZIP:
+        with zipfile.ZipFile(file) as folder, folder.open(_only(path, folder)) as member:
+            yield _buffered(member)
+    else:
+        yield file
 
 
 def plain(path: Path, size: int = _CHUNK) -> io.BufferedReader:

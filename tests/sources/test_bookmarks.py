@@ -42,6 +42,23 @@ def zipped(path: Path, content: bytes) -> None:
         file.writestr("rows", content)
 
 
+@pytest.mark.parametrize("pack", [plain, gzipped, zipped])
+def test_the_pass_says_how_far_it_is(tmp_path: Path, pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In megabytes of the file, and before that of the packed one."""
+    monkeypatch.setattr(bookmarks, "_MB", 10)
+    monkeypatch.setattr(bookmarks, "_OFTEN", 2)
+    path, told = tmp_path / "rows", list[tuple[str, int, int]]()
+    pack(path, b"a234567\n" * 10)
+
+    assert Bookmarks(path, first, lambda *said: told.append(said)).ready()
+
+    assert told[-5:] == [("MB of rows", done, 8) for done in (0, 1, 3, 4, 6)]
+    size = path.stat().st_size // 10
+    assert [(stage, 0 < done <= total == size) for stage, done, total in told[:-5]] == (
+        [] if pack is plain else [("MB unpacked of rows", True)]
+    )
+
+
 def marked(folder: Path, content: bytes, pack: Pack = plain) -> Bookmarks[bytes]:
     path = folder / "rows"
     pack(path, content)

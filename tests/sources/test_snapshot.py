@@ -227,6 +227,22 @@ def test_a_broken_record_in_the_middle_is_no_end(snapshot: Write) -> None:
         ids(snapshot('{"id":"2603.00002","ti\n', ROW))
 
 
+def test_a_broken_record_is_handed_over_by_its_identifier(snapshot: Write) -> None:
+    """Its month and number stand at its beginning; without them it may be of any month, and is an error."""
+    lost: dict[str, RecordError] = {}
+    found = snapshot('{"id":"hep-th\\/2603002","ti\n', '{"id":"2603.00002","ti\n', ROW)
+
+    assert [seen.arxiv_id for seen in found.sightings(DAY, DAY, lost)] == ["2603.00001"]
+    assert [(name, str(error).partition(": ")[0][-3:]) for name, error in lost.items()] == [
+        ("hep-th/2603002", "n:1"),
+        ("2603.00002", "n:2"),
+    ]
+    assert snapshot('{"id":"2603.00002","ti\n', ROW).covered() == (date(2026, 3, 1), DAY)
+    for line in ('{"title":"Foo"}\n', '{"id":"","ti\n', "\0\0\n"):
+        with pytest.raises(RecordError, match=r"snapshot\.json:1: "):
+            list(snapshot(line, ROW).sightings(DAY, DAY, {}))
+
+
 def test_memory_stays_flat(snapshot: Write) -> None:
     """Ten thousand records of other months leave nothing behind."""
     other = json.dumps({**ROW, "id": "2501.00001", "abstract": "Foo " * 200}) + "\n"
