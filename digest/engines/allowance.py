@@ -1,4 +1,4 @@
-"""How much may be sent: a bucket that fills at a rate, told by the user or read off a service's x-ratelimit headers.
+"""How much may be sent: turns at even distances, or a bucket that fills at a rate, told by the user or by a service.
 
 Pure: the time is given, in seconds of one clock. Sends nothing and waits for nothing.
 """
@@ -7,8 +7,12 @@ import math
 import re
 from collections.abc import Mapping
 
-MARGIN = 1.015  #: a request that comes a moment early is refused where no burst is allowed
-LATE_TIMERS = 0.02  #: seconds that may be made up for, where that is much of the time between two requests
+MARGIN = 1.005  #: a service's clock is not ours, and its minute begins when it likes
+SLACK = 0.3  #: seconds that late timers may cost and that are made up for: in a minute the margin gives way to as many
+WIDEST = 1.02  #: the margin where requests that keep their distance still come a moment early
+DEAR = 1.1  #: the same where a refusal costs a whole second
+EXACT = 1e-6  #: seconds
+LENIENT = 256  #: turns after which a service that refused what was made up for may have come to take it; then ever more
 TRUSTED = 60.0  #: seconds an allowance may hold a request back; then the service itself may say "later"
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -71,6 +75,10 @@ class Allowance:
         self.level -= cost
         self.spent += cost
 
+    def settle(self, cost: float, estimate: float) -> None:
+        """Count what was spent as it turned out to be."""
+        self.level = min(self.burst, self.level - cost + estimate)
+
     def told(self, headers: Mapping[str, str], kind: str, sent: float, spent: float, now: float) -> float | None:
         """
         Take in what the answer to a request says; what remained by its headers, or None where they say nothing.
@@ -100,8 +108,8 @@ class Allowance:
         full = remaining + rate * reset if reset else limit
         known = math.isfinite(self.rate)
         self._rise(now)
-        self.rate = rate / MARGIN
         self.burst = max(1.0, min(self.burst, limit, full))
+        self.rate = rate / (MARGIN if self.burst >= 2 else WIDEST)
         then = min(remaining, self.burst - rate * reset) if reset else remaining
         level = min(self.burst, then + self.rate * (now - sent) - (self.spent - spent))
         # Requests are counted alike on both sides, so that the lower count is the right one; tokens are a guess.
@@ -132,11 +140,63 @@ class Allowance:
         self.at = now
 
 
-def requests_allowance(a_minute: float | None) -> Allowance:
-    """Requests spread evenly: no burst, but what late timers cost may be made up for."""
-    return Allowance((a_minute or 0) / 60, 1 + max(0.0, LATE_TIMERS * (a_minute or 0) / 60 - 0.5))
-
-
 def tokens_allowance(a_minute: float | None) -> Allowance:
     """Tokens spread evenly: a second's worth at once, or that of a few requests."""
     return Allowance((a_minute or 0) / 60, max((a_minute or 0) / 60, 2000.0))
+
+
+class Turns:
+    """
+    Requests spread evenly. Turns follow a timetable, so that one that is taken late does not put off those after it.
+
+    A service without any burst refuses what comes sooner after the one before: then each has its distance from that.
+    """
+
+    def __init__(self, a_minute: float | None = None) -> None:
+        """The first turn is at once; without a limit all are."""
+        self.interval = 60 / a_minute if a_minute else 0.0  #: seconds
+        self.margin = MARGIN
+        self.due = self.last = -math.inf  #: when the next turn is; when the last one was taken
+        self.slack = SLACK  #: 0: nothing is made up for
+        self.taken = 0  #: turns since the slack was changed
+        self.needed = LENIENT  #: of these, until it is tried again whether something may be made up for
+
+    @property
+    def every(self) -> float:
+        """Seconds from turn to turn."""
+        return self.margin * self.interval
+
+    def left(self, now: float) -> float:
+        """Seconds until the next turn."""
+        return max(0.0, self.due - now)
+
+    def take(self, now: float) -> bool:
+        """Take the turn; whether it came sooner after the one before than turns do."""
+        early = now - self.last < self.every - EXACT
+        missed = 0.0 if self.last == -math.inf else max(0.0, min(self.slack, now - self.due))
+        self.due, self.last = now - missed + self.every, now
+        self.taken += 1
+        if not self.slack and self.taken > self.needed:
+            self.slack = SLACK
+        return early
+
+    def refused(self, sent: float, asked: float, now: float, *, early: bool, exact: bool) -> bool:
+        """
+        Take in that one was refused; whether the turns are why, and it is seen to.
+
+        Args:
+            sent: When it was sent. It took no turn: the next need not keep its distance.
+            asked: Seconds to wait.
+            now: The time.
+            early: What `take` said of it.
+            exact: Whether the wait is told more finely than in whole seconds.
+        """
+        given_back = self.every if self.slack or self.last <= sent else 0.0
+        self.due = max(self.due - given_back, now + asked)
+        if early and self.slack:
+            self.slack, self.taken, self.needed = 0.0, 0, 4 * self.needed
+            return True
+        is_near = exact and asked < self.every
+        if is_near or not self.slack:
+            self.margin = max(self.margin, min(WIDEST if exact else DEAR, self.margin + MARGIN - 1))
+        return is_near

@@ -7,13 +7,14 @@ Lives in one event loop. Sends nothing and counts no tries.
 import asyncio
 from collections.abc import Mapping
 
-from ..models import Request
+from ..models import Completion, Request
 from ..prompts import REPLY_TOKENS, estimated_tokens
-from .allowance import requests_allowance, tokens_allowance
+from .allowance import Allowance, Turns, tokens_allowance
 from .breaker import Breaker
 from .throttle import Sent, Throttle
 
 LONG = 0.01  #: seconds of a wait, from which it is worth looking at what comes back meanwhile
+COARSE = 0.0015  #: seconds by which a timer is late at best
 NO_GAP = 0.0005  #: seconds
 NARROWER = 0.7  #: each of the first gaps between two requests is so much of the one before
 
@@ -42,8 +43,9 @@ class Pace:
             slots: How many may be on their way.
         """
         self.counts_tokens = tokens_per_minute is not None
-        self.wished = requests_allowance(requests_per_minute), tokens_allowance(tokens_per_minute)
-        self.told = requests_allowance(None), tokens_allowance(None)
+        self.turns = Turns(requests_per_minute)
+        self.wished = tokens_allowance(tokens_per_minute)
+        self.told = Allowance(), Allowance()  #: requests, tokens
         self.breaker = Breaker(patience, slots)
         self.throttle = Throttle()
         self.first_gap = self.gap = first_gap
@@ -69,6 +71,11 @@ class Pace:
         if tokens.told(headers, "tokens", sent.at, sent.tokens_before, now) is not None:
             self.counts_tokens = True
 
+    def settle(self, sent: Sent, reply: Completion) -> None:
+        """Take in how many tokens a request and its reply had in fact, where the service tells."""
+        if sent.tokens and reply.prompt_tokens is not None and reply.completion_tokens is not None:
+            self.wished.settle(reply.prompt_tokens + reply.completion_tokens, sent.tokens)
+
     def works(self) -> None:
         """The service answered, one way or another: it is not out of order."""
         self.narrowest = 0.0
@@ -76,17 +83,19 @@ class Pace:
 
     def refused(self, sent: Sent, headers: Mapping[str, str], asked: float, *, exact: bool) -> None:
         """The service said "too many", and asks for a wait of so many seconds, which all keep to."""
-        now, explained = _now(), False
-        for requests, tokens in (self.wished, self.told):
-            explained = requests.refused(headers, "requests", 1.0, asked, now)
-            explained |= tokens.refused(headers, "tokens", sent.tokens, asked, now)
+        now, (requests, tokens) = _now(), self.told
+        explained = self.turns.refused(sent.at, asked, now, early=sent.early, exact=exact)
+        explained |= requests.refused(headers, "requests", 1.0, asked, now)
+        for one in (self.wished, tokens):
+            explained |= one.refused(headers, "tokens", sent.tokens, asked, now)
         self.counts_tokens |= "x-ratelimit-limit-tokens" in headers
         self.hold(asked)
-        self.gap = self.first_gap
-        if self.last <= sent.at:
-            self.last = 0.0  # it took no place: the next need not keep its distance
         if not explained:
             self.throttle.refused(sent, asked, now, exact=exact)
+        if not (explained or self.turns.interval or self.throttle.interval):
+            self.gap = self.first_gap
+        if self.last <= sent.at:
+            self.last = 0.0  # it took no place: the next need not keep its distance
         sent.refused = True
 
     def hold(self, asked: float) -> None:
@@ -108,13 +117,25 @@ class Pace:
         seconds = self.breaker.left(now)
         if seconds is None or self.flying >= self.throttle.most:
             return None
-        every = max(self.throttle.interval, self.gap)
-        seconds = max(seconds, self.not_before - now, self.last + every - now if every else 0.0)
-        for requests, spent in (self.wished, self.told):
-            seconds = max(seconds, requests.left(1.0, now), spent.left(tokens, now))
-        return seconds
+        every, (requests, spent) = max(self.throttle.interval, self.gap), self.told
+        return max(
+            seconds,
+            self.not_before - now,
+            self.last + every - now if every else 0.0,
+            self.turns.left(now),
+            requests.left(1.0, now),
+            spent.left(tokens, now),
+            self.wished.left(tokens, now),
+        )
+
+    @property
+    def _is_exact(self) -> bool:
+        """Whether what a timer is late is lost: nothing is made up for."""
+        return not self.turns.slack or self.throttle.interval > 0 or self.told[0].burst < 2
 
     async def _rest(self, seconds: float | None) -> None:
+        if seconds is not None and self._is_exact:
+            seconds = max(0.0, seconds - COARSE)  # then the loop goes round until it is time
         if seconds is not None and seconds < LONG:
             await asyncio.sleep(seconds)
             return
@@ -126,11 +147,12 @@ class Pace:
             pass
 
     def _leave(self, tokens: float, now: float) -> Sent:
-        for requests, spent in (self.wished, self.told):
-            requests.spend(1.0, now)
-            spent.spend(tokens, now)
         requests, spent = self.told
-        sent = Sent(now, self.flying, tokens, requests.spent, spent.spent, trying=self.breaker.sent())
+        requests.spend(1.0, now)
+        for one in (self.wished, spent):
+            one.spend(tokens, now)
+        early, trying = self.turns.take(now), self.breaker.sent()
+        sent = Sent(now, self.flying, tokens, requests.spent, spent.spent, trying=trying, early=early)
         self.throttle.sent(sent)
         self.last, self.gap = now, max(NARROWER * self.gap, self.narrowest)
         if self.gap < NO_GAP:

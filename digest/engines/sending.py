@@ -249,6 +249,7 @@ class Sending:
             self.sending.pop(task, None)
             self.pace.done(sent)
         self.pace.answered(sent, response.headers)
+        self.pace.settle(sent, completion)
         self.pace.works()
         engine.succeeded, self.last_success = True, self.loop.time()
         self.understood(request.model, rung)

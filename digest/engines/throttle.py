@@ -4,16 +4,21 @@ Pure: the time is given, in seconds of one clock. Sends nothing and waits for no
 """
 
 import math
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
-RECENT = 256  #: requests remembered
+RECENT = 512  #: requests remembered
 LATEST = 8  #: of these
 CROWDED = 0.5  #: the share of refused ones among the latest, from which it is no chance
+CYCLES = 5  #: times that a service took as many until it refused one, from which that is its rate
+ALIKE = 0.25  #: how much they may differ, as a share
 FEW = 0.25  #: below this share, one that came a moment early did so by chance
 JITTER = 0.05  #: of the interval: a moment
 TOO_FAST = 0.001  #: seconds between two requests, below which there is no point in waiting
 MARGIN = 1.01
+STEADY = 1024  #: requests sent at most until something is tried again that was refused
 
 
 @dataclass(eq=False, slots=True)
@@ -25,6 +30,7 @@ class Sent:
     tokens: float = 0.0  #: estimated
     requests_before: float = 0.0  #: all that was sent until then, itself included
     tokens_before: float = 0.0
+    early: bool = False  #: sooner after the one before than the distance, to make up for a late one
     refused: bool = False
     asked: float = 0.0  #: seconds it was told to wait
     trying: bool = False  #: whether the service works at all
@@ -62,7 +68,7 @@ class Throttle:
             self._slower(sent, now, exact=exact)
         elif self.most < math.inf and sent.at >= self.changed and sent.flying >= 0.8 * self.most:
             self.most = max(1, min(self.most, sent.flying))
-            self.needed = min(4096, 2 * self.needed)
+            self.needed = min(STEADY, 2 * self.needed)
             self._settle(now)
         elif sent.at >= self.changed:
             self.again |= sent.at >= self.last_refusal > -math.inf
@@ -73,8 +79,9 @@ class Throttle:
         """
         A number in flight, if all were refused that found so many on their way and all taken that found fewer.
 
-        Else a rate, where half of the latest were refused: one here and there is no matter of our speed. Either only
-        where one was refused that was sent after a refusal was heard of.
+        Else a rate, where half of the latest were refused, or as many were taken each time until the next was: one
+        here and there is no matter of our speed. Either only where one was refused that was sent after a refusal was
+        heard of.
         """
         taken, refused = self._told(last)
         if not self.again or not taken:
@@ -91,6 +98,9 @@ class Throttle:
                 self.step, self.needed = (0.01, 8) if exact else (0.5, 4)
                 self.raises = 0
                 self._settle(now)
+        elif found := _steady(taken, refused):
+            self.interval, self.step, self.needed, self.raises = max(0.002, MARGIN * found), 0.01, 16, 0
+            self._settle(now)
 
     def _slower(self, last: Sent, now: float, *, exact: bool) -> None:
         """Back by a step, or by less where the wait tells the interval; one that came a moment early is no sign."""
@@ -104,7 +114,7 @@ class Throttle:
         self.interval = min(slower, max(self.interval, told))
         self.step = max(0.005, self.step / 2)
         self.raises = 0
-        self.needed = min(64, 2 * self.needed) if self.step < 0.02 else self.needed
+        self.needed = min(STEADY, 2 * self.needed) if self.step < 0.02 else self.needed
         self._settle(now)
 
     def _told(self, last: Sent) -> tuple[list[Sent], list[Sent]]:
@@ -121,6 +131,8 @@ class Throttle:
         self.raises += 1
         if self.raises >= 2:
             self.step = min(0.5, 2 * self.step)
+        if self.raises >= 3:
+            self.needed = max(8, self.needed // 2)
         self.calm, self.changed = 0, now
         if self.interval < TOO_FAST:
             self.interval = 0.0
@@ -137,3 +149,18 @@ def _seconds_each(first: Sent, last: Sent, taken: list[Sent]) -> float | None:
     between = sum(first.at < one.at < last.at for one in taken)
     seconds = (last.at + last.asked) - (first.at + first.asked)
     return seconds / between if between and seconds > 0 else None
+
+
+def _steady(taken: list[Sent], refused: list[Sent]) -> float | None:
+    """Seconds each of those that were taken from refusal to refusal; None: they are not as many each time."""
+    times = sorted(one.at for one in taken)
+    ends: list[tuple[float, int]] = []  #: when refusals began, and how many had been taken before
+    for one in sorted(refused, key=lambda one: one.at):
+        before = bisect_left(times, one.at)
+        if not ends or before > ends[-1][1]:
+            ends.append((one.at, before))
+    cycles = [(at - start, count - before) for (start, before), (at, count) in pairwise(ends)][-CYCLES:]
+    counts = [count for _, count in cycles]
+    if len(cycles) < CYCLES or max(counts) > (1 + ALIKE) * min(counts) or min(counts) < LATEST:
+        return None
+    return sum(seconds for seconds, _ in cycles) / sum(counts)

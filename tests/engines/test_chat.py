@@ -696,7 +696,7 @@ def test_a_limit_told_in_headers_is_used_and_kept(service: Service, slots: int) 
 
     assert all(isinstance(one, Completion) for _, one in answers)
     assert time.monotonic() - began < 30 * 1.0  # a second is the wait where a service tells nothing
-    assert asked.sent < 50
+    assert asked.sent < 120  # each slot by itself would send hundreds
 
 
 # ---- settings
@@ -743,6 +743,14 @@ def test_a_proxy_is_not_asked_for_this_machine(service: Service, monkeypatch: py
 def test_answers_are_handed_to_the_keeper_as_they_arrive(service: Service) -> None:
     """What keeps replies sees all that has arrived, though the caller has looked at one only."""
     asked = engine(service, concurrency=4)
+    ask(asked, request(99))  # what the service understands is known from here on: all four are on their way
+    together = threading.Barrier(4)
+
+    def answer(number: int, body: Any) -> Told:
+        together.wait(20)
+        return said()
+
+    service.answer = answer
     kept: list[str] = []
     asked.keep = lambda answers: kept.extend(one.subject for one, _ in answers)
     ahead = 0

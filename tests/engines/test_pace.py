@@ -1,16 +1,20 @@
 """The parts that hold requests back: allowances, the throttle and the breaker, with a clock of their own."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from itertools import pairwise
 
+import fakes
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.engines.allowance import Allowance, requests_allowance, span, tokens_allowance
+from digest.engines.allowance import DEAR, LENIENT, SLACK, WIDEST, Allowance, Turns, span, tokens_allowance
 from digest.engines.breaker import IN_A_ROW, Breaker
+from digest.engines.pace import Pace
 from digest.engines.throttle import Sent, Throttle
+from digest.models import Request
 
 
 def sendings(allowance: Allowance, count: int, cost: float = 1.0) -> list[float]:
@@ -27,13 +31,94 @@ def sendings(allowance: Allowance, count: int, cost: float = 1.0) -> list[float]
 # ---- allowances
 
 
+def taken(turns: Turns, count: int, late: Callable[[], float] = lambda: 0.0) -> list[float]:
+    """When so many turns are taken, each later than it may be."""
+    now, times = 0.0, []
+    for _ in range(count):
+        now += turns.left(now) + late()
+        turns.take(now)
+        times.append(now)
+    return times
+
+
 def test_requests_are_spread_evenly() -> None:
-    """600 a minute is one in a tenth of a second, from the first on, and no less than 97 of 100 of the limit."""
-    times = sendings(requests_allowance(600), 101)
+    """600 a minute is one in a tenth of a second, from the first on, and no less than 99 of 100 of the limit."""
+    times = taken(Turns(600), 101)
 
     gaps = [after - before for before, after in pairwise(times)]
     assert min(gaps) >= 0.1
-    assert 100 / times[-1] > 9.7
+    assert 100 / times[-1] > 9.9
+
+
+@pytest.mark.parametrize("rate", [1, 15, 100])
+def test_what_late_timers_cost_is_made_up_for(rate: int) -> None:
+    """Timers that are late by a fifth of a second now and then cost nothing, and no minute gets more than the limit."""
+    draw = random.Random(3)
+    times = taken(Turns(60 * rate), 180 * rate, lambda: 0.2 if draw.random() < 0.1 / rate else draw.random() / 200)
+
+    assert len(times) / times[-1] > 0.99 * rate
+    assert all(after - before >= 60 for before, after in zip(times, times[60 * rate :], strict=False))
+
+
+def test_a_long_pause_is_not_made_up_for() -> None:
+    """Where nothing was to be sent for an hour, what follows are a few at once and then the turns."""
+    turns = Turns(600)
+    taken(turns, 1)
+    now = 3600.0
+    for _ in range(10):
+        now += turns.left(now)
+        turns.take(now)
+
+    assert 0.6 < now - 3600 < 0.8
+
+
+def test_nothing_is_made_up_for_where_a_service_refuses_that() -> None:
+    """One that came sooner than a turn after the one before was refused: each has its distance, for a while."""
+    turns = Turns(600)
+    taken(turns, 2, lambda: 0.05)
+    assert turns.take(turns.due + 0.01)
+    assert turns.refused(turns.last, 0.04, turns.last + 0.005, early=True, exact=True)
+    assert turns.left(turns.last + 0.005) == pytest.approx(0.04)
+
+    times = taken(turns, LENIENT, lambda: 0.02)
+
+    assert turns.slack == 0
+    assert min(after - before for before, after in pairwise(times)) >= 0.12
+    taken(turns, 4 * LENIENT)
+    assert turns.slack == SLACK
+
+
+def test_requests_that_arrive_a_moment_early_get_more_distance() -> None:
+    """A refusal that asks for less than a turn is met with a wider margin, up to a limit; the next is no turn later."""
+    turns = Turns(600)
+    for _ in range(10):
+        taken(turns, 1)
+        assert turns.refused(turns.last, 0.003, turns.last + 0.001, early=False, exact=True)
+        assert turns.left(turns.last + 0.001) == pytest.approx(0.003)
+
+    assert turns.margin == WIDEST
+
+
+def test_where_a_refusal_costs_a_second_the_margin_is_wider() -> None:
+    """A service without a burst that says "Retry-After: 1" to what comes a moment early."""
+    turns = Turns(600)
+    taken(turns, 1)
+    turns.refused(turns.last, 1.0, turns.last, early=True, exact=False)
+    for _ in range(30):
+        taken(turns, 1)
+        turns.refused(turns.last, 1.0, turns.last, early=False, exact=False)
+
+    assert turns.margin == DEAR
+
+
+def test_a_wait_of_whole_seconds_says_nothing_of_the_turns() -> None:
+    """Nor does one of several turns: who else sends, or how much the service takes, is not theirs to find out."""
+    turns = Turns(600)
+    taken(turns, 1)
+
+    assert not turns.refused(turns.last, 1.0, turns.last, early=False, exact=False)
+    assert not turns.refused(turns.last, 0.5, turns.last, early=False, exact=True)
+    assert turns.left(turns.last) >= 0.5
 
 
 def test_tokens_are_spread_evenly() -> None:
@@ -42,6 +127,33 @@ def test_tokens_are_spread_evenly() -> None:
 
     assert times[1] == 0
     assert 29 < times[-1] < 32
+
+
+def test_tokens_count_as_they_turn_out() -> None:
+    """Replies of half the length that was reckoned with: twice as many requests."""
+    allowance, now = tokens_allowance(60_000), 0.0
+    for _ in range(40):
+        now += allowance.left(1000, now)
+        allowance.spend(1000, now)
+        allowance.settle(500, 1000)
+
+    assert 18 < now < 20
+
+
+def test_the_usage_of_a_reply_corrects_what_was_reckoned() -> None:
+    """Where a service tells what it counted, that counts."""
+
+    async def level() -> tuple[float, float]:
+        pace = Pace(tokens_per_minute=60_000)
+        sent = await pace(Request("m", ({"role": "user", "content": "x" * 400},)))
+        reckoned = pace.wished.level
+        pace.settle(sent, fakes.completion(prompt_tokens=None, completion_tokens=None))
+        assert pace.wished.level == reckoned
+        pace.settle(sent, fakes.completion(prompt_tokens=100, completion_tokens=50))
+        return pace.wished.level - reckoned, sent.tokens - 150
+
+    given_back, expected = asyncio.run(level())
+    assert given_back == pytest.approx(expected)
 
 
 def test_more_than_the_bucket_holds_may_be_sent_when_it_is_full() -> None:
@@ -54,7 +166,7 @@ def test_more_than_the_bucket_holds_may_be_sent_when_it_is_full() -> None:
 
 def test_without_a_limit_nothing_waits() -> None:
     """No limit told, no limit kept."""
-    assert sendings(requests_allowance(None), 50) == [0.0] * 50
+    assert sendings(Allowance(), 50) == taken(Turns(), 50) == [0.0] * 50
 
 
 def headers(limit: float, remaining: float, reset: str, kind: str = "requests") -> dict[str, str]:
@@ -130,7 +242,7 @@ def test_headers_that_say_nothing_change_nothing(said: dict[str, str]) -> None:
 
 def test_a_refusal_is_given_back_and_its_wait_kept() -> None:
     """The service did not count what it refused: the next goes when it said."""
-    allowance = requests_allowance(600)
+    allowance = Allowance(10)
     sendings(allowance, 1)
 
     assert allowance.refused(headers(600, 0, "103ms"), "requests", 1, 0.003, 0.0)
@@ -251,6 +363,24 @@ def test_a_rate_is_used_where_waits_are_whole_seconds() -> None:
     assert refusals <= 100
 
 
+def test_a_rate_is_found_where_few_of_many_are_refused() -> None:
+    """A burst of a minute, whole seconds to wait: as many pass between two waits each time, and that is the rate."""
+    seconds, refusals, _ = simulated(Bucket(10, burst=600, rounds=True), 2000, exact=False, latency=0.5)
+
+    assert seconds < 140 / 0.98
+    assert refusals < 100
+
+
+def test_what_is_above_the_rate_is_tried_ever_more_rarely() -> None:
+    """Of thousands of requests to a service that tells no limit few are refused once its rate is found."""
+    service = Bucket(25, burst=25)
+    _, early, _ = simulated(service, 1000)
+    seconds, late, _ = simulated(Bucket(25, burst=25), 3000)
+
+    assert late - early < 40
+    assert seconds < 120 / 0.99
+
+
 def test_a_number_in_flight_is_found() -> None:
     """32 at once: from then on no more are sent, and no rate is kept."""
     seconds, refusals, throttle = simulated(lambda now, flying: 1.0 if flying >= 32 else None, 530)
@@ -265,7 +395,7 @@ def test_a_refusal_now_and_then_slows_nothing_down() -> None:
     """One in twenty, whatever the speed, is no matter of ours."""
     draw = random.Random(5)
 
-    _, _, throttle = simulated(lambda now, flying: 0.3 if draw.random() < 0.05 else None, 1000)
+    _, _, throttle = simulated(lambda now, flying: 0.3 if draw.random() < 0.05 else None, 3000)
 
     assert throttle.interval == 0
     assert throttle.most >= 64
