@@ -236,6 +236,6 @@ class _Run:
 
 
 def _rays(workers: int | None, address: str | None) -> Crew:
-    from .crew_ray import RayCrew
+    from .crew_apart import ApartCrew
 
-    return RayCrew(workers, address)
+    return ApartCrew(workers, address)

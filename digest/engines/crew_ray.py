@@ -1,24 +1,20 @@
 """Workers in processes of Ray's, on this machine or on the nodes of a cluster that is there.
 
-Starts, calls and ends them; what they do is in worker.py. Ray is imported here alone, and says nothing to the user.
+Starts, calls and ends them, from a process that Ray may end at any time (crew_apart.py); what they do is in worker.py.
 """
 
 import contextlib
-import logging
 import os
+import re
 import secrets
-import signal
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from importlib import import_module
 from typing import Any
 
-from ..errors import ConfigError, EngineError
+from ..errors import ConfigError
 from .crew import Inbox
 from .worker import Worker
-
-log = logging.getLogger(__name__)
 
 INSTALL = "pip install 'bilingual-digest[cluster]'"
 MOST = 4  #: workers on one machine, where nobody says: each can keep hundreds of requests in flight
@@ -32,6 +28,9 @@ QUIET = {
 }
 #: Ray listens on every interface, whatever address it is given: without the token nobody may run anything through it.
 GUARDED = {"RAY_AUTH_MODE": "token"}
+
+
+EXCEPTION = re.compile(r"[\w.]+(Error|Exception): ")
 
 
 class Actor:
@@ -70,7 +69,7 @@ class RayCrew:
         self.address = address
         self.inbox = Inbox()
         self.replies = self.inbox.replies
-        self.actors: list[Any] = []  #: None: it could not be started anew
+        self.actors: list[Any] = []
 
     @property
     def size(self) -> int:
@@ -82,16 +81,13 @@ class RayCrew:
         Have Ray run, and the workers be made, `count` of them where that is given.
 
         Raises:
-            EngineError: Ray does not start, there is no cluster at the address, or none of its nodes is alive.
+            Exception: whatever Ray raises, which is of any kind.
         """
-        with self._worded():
-            if not self.ray.is_initialized():
-                self._init()
-            nodes = self._nodes()
-            if not nodes:
-                raise RuntimeError("no node of it is alive")
-            self.actors = self._made(count or self.workers or (len(nodes) if self.address else own_workers()), nodes)
-        log.info("cluster: %d workers on %d nodes", self.size, len(nodes))
+        self._init()
+        nodes = self._nodes()
+        if not nodes:
+            raise RuntimeError("no node of it is alive")
+        self.actors = self._made(count or self.workers or (len(nodes) if self.address else own_workers()), nodes)
 
     def _made(self, count: int, nodes: Sequence[str]) -> list[Any]:
         strategies = import_module("ray.util.scheduling_strategies")
@@ -105,26 +101,14 @@ class RayCrew:
         return actors
 
     def _init(self) -> None:
-        options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self.address:
-            options = {name: value for name, value in options.items() if name != "include_dashboard"}
             options |= {"address": self.address}
         else:
             # Another cluster of the user's is left alone.
             options |= {"address": "local", "_node_ip_address": HERE, "object_store_memory": STORE}
-            options |= {"num_cpus": self.workers or own_workers()}
-        with _silenced(), _own_handler():
-            self.ray.init(**options)
-
-    @contextlib.contextmanager
-    def _worded(self) -> Iterator[None]:
-        """While inside, say in the program's own words what Ray raises."""
-        try:
-            yield
-        except (OSError, RuntimeError, ValueError, self.ray.exceptions.RayError) as error:
-            where = f"at {self.address}" if self.address else "on this machine"
-            said = " ".join(str(error).split())[:300]
-            raise EngineError(f"cluster: no Ray {where}: {said}", hint="ray status tells what is there") from error
+            options |= {"num_cpus": self.workers or own_workers(), "include_dashboard": False}
+        self.ray.init(**options)
 
     def _nodes(self) -> list[str]:
         """Those with processors, or all; this machine's last, as the driver is here."""
@@ -137,12 +121,8 @@ class RayCrew:
         """Call a method of a worker."""
         found: Future[Any] = Future()
         self.inbox.expect(worker, method, found)
-        actor = self.actors[worker] if worker < self.size else None  # there are none when the engine was closed
-        if actor is None:
-            found.set_exception(ConnectionError("no Ray"))
-            return
         try:
-            called = actor.call.remote(method, arguments).future()
+            called = self.actors[worker].call.remote(method, arguments).future()
         except self.ray.exceptions.RayError as error:
             found.set_exception(_gone(error))
         else:
@@ -150,7 +130,7 @@ class RayCrew:
 
     def _pass(self, done: Future[Any], found: Future[Any]) -> None:
         """Unpack a result; what Ray says of a worker that is gone is said in the crew's own word."""
-        error = done.exception()
+        error = ConnectionError("the call was cancelled") if done.cancelled() else done.exception()
         if error is None:
             found.set_result(done.result())
         elif isinstance(error, self.ray.exceptions.RayTaskError):
@@ -158,25 +138,13 @@ class RayCrew:
         else:
             found.set_exception(_gone(error))
 
-    def restart(self) -> bool:
-        """Leave what is left of Ray, and begin with it anew; False where that fails: workers are called in vain."""
-        self.actors = [None] * self.size
-        try:
-            with self._worded():
-                self.ray.shutdown()
-            self.start(self.size)
-        except EngineError as error:
-            log.warning("%s; it is tried again", error)
-            return False
-        return True
-
     def close(self) -> None:
-        """End the workers; Ray itself goes with this process, and with it all that it started here."""
+        """End the workers, and Ray itself where it was started here."""
         actors, self.actors = self.actors, []
-        if self.ray.is_initialized():
-            for actor in [one for one in actors if one is not None]:
-                with contextlib.suppress(self.ray.exceptions.RayError, ValueError):
-                    self.ray.kill(actor)
+        for actor in actors:
+            with contextlib.suppress(self.ray.exceptions.RayError, ValueError):
+                self.ray.kill(actor)
+        self.ray.shutdown()
 
 
 def no_ray() -> ConfigError:
@@ -191,28 +159,8 @@ def own_workers() -> int:
 
 def _gone(error: BaseException) -> ConnectionError:
     """What Ray says of a worker that is gone, in the crew's own word."""
-    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    gone = ConnectionError(f"its worker was lost ({lines[0].strip()[:120]})")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    said = lines[-1] if EXCEPTION.match(lines[-1]) else lines[0]  # of a traceback only the end tells
+    gone = ConnectionError(f"its worker was lost ({said[:120]})")
     gone.__cause__ = error
     return gone
-
-
-@contextlib.contextmanager
-def _own_handler() -> Iterator[None]:
-    """Put the program's handler of SIGTERM back: Ray's own exits at once, with replies under way that are paid for."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if before is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def _silenced() -> Any:
-    """While inside, warnings of Ray's start stay away from the user's terminal."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -17,14 +17,15 @@ from ..models import Answer, Completion, Request
 from .abilities import Abilities, Ability
 from .crew import Crew, Reply
 from .dispatch import Dispatch, Terms
-from .worker import Answered, Batch, Broken, Handed, Hello, Learnt, News, Plan, Returned, Stopped, process_space
+from .driver import process_space
+from .worker import Answered, Batch, Broken, Handed, Hello, Learnt, News, Plan, Returned, Stopped
 
 log = logging.getLogger(__name__)
 
 AGAIN = 0.3  #: seconds until a worker that is gone is called again
 GRACE = 10.0  #: seconds until the others take over the share of a worker that is gone
 LOST = 15.0  #: seconds without any worker until all are started anew
-STARTING = 60.0  #: seconds for the first worker to come up
+STARTING = 180.0  #: seconds for the first worker to come up: on a busy machine Ray takes more than one minute
 OTHERS = 10.0  #: seconds more for the others
 
 
@@ -79,6 +80,7 @@ class Roster:
         self.start = start
         self.mates: dict[int, _Mate] = {}
         self.restarted = 0.0  #: when all were started anew
+        self.reason = ""  #: why a worker could not be called, the last time
 
     @property
     def sent(self) -> int:
@@ -113,15 +115,33 @@ class Roster:
                 now = time.monotonic()
                 if INTERRUPT.signal:
                     return
-            if not self.present:
-                raise EngineError("no worker came up", hint="is there memory and room on the nodes? ray status tells")
+            if INTERRUPT.signal:
+                return
+            if self.present < len(self.mates):
+                self._tell_absent()
         self.dispatch.begins(time.monotonic())
+
+    def _tell_absent(self) -> None:
+        """
+        Say that not all came up.
+
+        Raises:
+            EngineError: none did.
+        """
+        why = f": {self.reason}" if self.reason else ""
+        if not self.present:
+            hint = (
+                "digest with its extra cluster must be installed on every node, and there be memory; ray status tells"
+            )
+            raise EngineError(f"cluster: no worker came up{why}", hint=hint)
+        log.warning(
+            "cluster: %d of %d workers have not come up yet%s", len(self.mates) - self.present, len(self.mates), why
+        )
 
     def call(self, now: float) -> None:
         """Call those who have not said a word; after a while others take over what is theirs, or all begin anew."""
-        if self.mates and all(
-            mate.gone is not None and now - max(mate.gone, self.restarted) > LOST for mate in self.mates.values()
-        ):
+        gone = [mate.gone for mate in self.mates.values() if mate.gone is not None]  # some may never have come up
+        if gone and not self.present and now - max(*gone, self.restarted) > LOST:
             self._restart(now)
         for number, mate in self.mates.items():
             if mate.hello is None and not mate.called and now >= mate.again:
@@ -229,6 +249,7 @@ class Roster:
         error = reply.value
         if not isinstance(error, ConnectionError):
             raise error
+        self.reason = str(error)
         mate.polled = mate.polled and reply.method != "exchange"
         if reply.method == "hello":
             mate.called, mate.again = False, now + AGAIN

@@ -8,25 +8,28 @@ import logging
 import os
 import platform
 import socket
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from .. import __version__
 from ..errors import EngineError
 from ..models import Answer, Completion, Request
 from .abilities import Ability
 from .dispatch import Terms
+from .driver import Driver, is_elsewhere, is_gone
 from .sending import Sending, Unanswered
 from .service import Service
 
 log = logging.getLogger(__name__)
 
-POLL = 10.0  #: seconds after which a call comes back even if there is nothing to tell
+POLL = 2.0  #: seconds after which a call comes back even if there is nothing to tell: the driver answers with the next
+LEASE = 6.0  #: seconds without a call, after which a driver on another machine counts as silent, and nothing is sent
+GLANCE = 0.5  #: seconds between two looks at that
 TOGETHER = 0.01  #: seconds in which more may come that goes along
 OUTAGE = 2.0  #: seconds an endpoint may be out of order before others get what it has in hand
 ATTEMPTS = 8  #: of one request at one endpoint
@@ -45,7 +48,7 @@ class Plan:
     model: str | None = None  #: what the endpoint calls it; None: as the request does
     start: str | None = None
     known: Mapping[str, Ability] = field(default_factory=dict)  #: what it understands, by model
-    driver: tuple[tuple[str, str] | None, int] | None = None  #: process space and process of who keeps the replies
+    driver: Driver | None = None  #: who keeps the replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,33 +118,13 @@ class Batch:
     sent: int  #: HTTP requests since this worker began
 
 
-def process_space() -> tuple[str, str] | None:
-    """
-    Within which a process is known by its number: the machine since it was started, and the space in it.
-
-    Two containers may have one machine, or one name; None: this system does not tell.
-    """
-    try:
-        machine = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        return machine, str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return None
-
-
-def is_gone(space: tuple[str, str] | None, pid: int) -> bool:
-    """Whether a process has ended, also where nobody has taken note of it yet; of another space it can't be told."""
-    if space is None or space != process_space():
-        return False
-    try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X")
-    except OSError:
-        return Path("/proc/self/stat").exists()  # elsewhere there is no such place
-
-
 class Worker:
     """All of one worker; its methods are called from elsewhere, one at a time but for `exchange`, which waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.heard = clock()  #: when the driver called last
+        self.watch: asyncio.Task[None] | None = None
         self.epoch = uuid.uuid4().hex
         self.lanes: dict[int, _Lane] = {}
         self.former: list[_Lane] = []  #: whose plan was changed
@@ -152,6 +135,7 @@ class Worker:
 
     async def hello(self) -> Hello:
         """Who is there."""
+        self.heard = self.clock()
         python = ".".join(platform.python_version_tuple()[:2])
         held = {ticket for lane in self._all() for ticket in lane.tickets()}
         held |= {news.ticket for _, news in self.untold if isinstance(news, Answered | Returned)}
@@ -159,6 +143,9 @@ class Worker:
 
     async def arrange(self, plans: Mapping[int, Plan]) -> None:
         """Ask these endpoints from now on; where a plan changes, what is in flight under the old one comes in first."""
+        self.heard = self.clock()
+        if self.watch is None:
+            self.watch = asyncio.create_task(self._watch())
         for number, lane in list(self.lanes.items()):
             if plans.get(number) != lane.plan:
                 lane.end()
@@ -171,6 +158,7 @@ class Worker:
 
     async def hand(self, epoch: str, requests: Sequence[Handed]) -> None:
         """Take requests; those meant for another epoch were given to others."""
+        self.heard = self.clock()
         for number, ticket, request, on_trial in requests if epoch == self.epoch else ():
             if number in self.lanes:
                 self.lanes[number].hand(ticket, request, on_trial=on_trial)
@@ -207,6 +195,17 @@ class Worker:
         self.untold.clear()
         for lane in self._all():
             lane.drop()  # before anything else is handed over
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(GLANCE)
+            self.look()
+
+    def look(self) -> None:
+        """Hold back what is not sent, where the driver has fallen silent: it may be gone, or busy, and then calls."""
+        if self.clock() - self.heard > LEASE:
+            for lane in self._all():
+                lane.hold(2 * GLANCE)
 
     def _all(self) -> list["_Lane"]:
         return [*self.lanes.values(), *self.former]
@@ -319,6 +318,11 @@ class _Lane:
             answer = replace(answer, model="")  # the name in records is the request's own
         self.on_trial, self.service.attempts = False, ATTEMPTS
         self.tell(Answered(self.ticket(request.key), answer))
+
+    def hold(self, seconds: float) -> None:
+        """Send nothing for so long, on behalf of a driver of which only its calls tell that it lives."""
+        if self.sending and self.tickets_of and is_elsewhere(self.plan.driver):
+            self.sending.pace.hold(seconds)
 
     def end(self) -> None:
         if self.sending:

@@ -1,6 +1,7 @@
 """The engine over many endpoints, with its worker in this process."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -14,13 +15,16 @@ from typing import Any
 
 import pytest
 
+from digest import __version__
 from digest.engines import roster
 from digest.engines import worker as worker_module
+from digest.engines.abilities import Abilities
 from digest.engines.cluster import ClusterEngine
 from digest.engines.crew import Inbox, OwnCrew, Reply
 from digest.engines.dispatch import Dispatch, Terms
+from digest.engines.driver import is_gone, process_space
 from digest.engines.roster import Place
-from digest.engines.worker import Worker, is_gone, process_space
+from digest.engines.worker import Hello, Worker
 from digest.errors import ConfigError, EngineError, EngineRefused, Interrupted
 from digest.interrupts import INTERRUPT
 from digest.models import Answer, Completion, Request
@@ -354,7 +358,15 @@ def test_an_error_of_the_caller_passes_through(cluster: Open, services: Callable
 
 def test_answers_are_kept_before_they_are_seen(cluster: Open, services: Callable[[], Service]) -> None:
     """What has arrived is kept together, though the caller looks at one only."""
-    asked = cluster(services())
+    service, together = services(), threading.Barrier(4)
+    asked = cluster(service)
+    ask(asked, request(99))  # what the service understands is known from here on: all four are on their way
+
+    def answer(number: int, body: Any) -> Told:
+        together.wait(20)
+        return said()
+
+    service.answer = answer
     kept: list[str] = []
     asked.keep = lambda answers: kept.extend(one.subject for one, _ in answers)
     ahead = 0
@@ -496,6 +508,82 @@ def test_a_long_start_is_not_begun_again_at_its_end() -> None:
     everyone.call(time.monotonic())
 
     assert crew.restarts == 1
+
+
+class PartCrew(Inbox):
+    """Two workers, of which the second never comes up; both may be started anew."""
+
+    size, restarts = 2, 0
+
+    def start(self) -> None:
+        self.is_up = True
+
+    def call(self, worker: int, method: str, *arguments: Any) -> None:
+        is_there = self.is_up and worker == 0
+        hello = Hello("e", __version__, ".".join(platform.python_version_tuple()[:2]), "h", 1, frozenset())
+        error = ConnectionError("ModuleNotFoundError: No module named 'digest'")
+        if is_there and method == "hello":
+            self.queue.put(Reply(worker, method, hello))
+        elif not is_there:
+            self.queue.put(Reply(worker, method, error))
+
+    def restart(self) -> bool:
+        self.restarts += 1
+        return True
+
+    def close(self) -> None:
+        raise AssertionError
+
+
+@pytest.fixture
+def part(monkeypatch: pytest.MonkeyPatch) -> tuple[roster.Roster, PartCrew]:
+    """A roster of them, which waits but a moment for the second."""
+    monkeypatch.setattr(roster, "OTHERS", 0.05)
+    monkeypatch.setattr(roster, "STARTING", 0.05)
+    monkeypatch.setattr(roster, "AGAIN", 0.01)
+    monkeypatch.setattr(roster, "LOOK", 0.01)
+    crew = PartCrew()
+    return roster.Roster(crew, Dispatch([Terms(1)], 9.0, 0.0), [Place(None, KEY)], [], 9.0, None), crew
+
+
+def test_a_worker_that_never_came_up_does_not_keep_the_others_from_being_started_anew(
+    part: tuple[roster.Roster, PartCrew], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where all that were there are gone for long; that it is not there is told with the reason."""
+    everyone, crew = part
+    everyone.abilities = [Abilities(None, "http://x", lambda: NOON)]
+    everyone.ready()
+    assert "1 of 2 workers have not come up yet: ModuleNotFoundError" in caplog.text
+    crew.is_up = False
+    crew.queue.put(Reply(0, "exchange", ConnectionError("lost")))
+    everyone.replies(1.0)
+    now = time.monotonic()
+
+    everyone.call(now + roster.LOST - 1)
+    assert crew.restarts == 0
+    everyone.call(now + roster.LOST + 1)
+    assert crew.restarts == 1
+
+
+def test_where_no_worker_comes_up_the_reason_is_told(part: tuple[roster.Roster, PartCrew]) -> None:
+    """Such as a node on which the program is not installed."""
+    everyone, crew = part
+    crew.start = lambda: setattr(crew, "is_up", False)  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match="no worker came up: ModuleNotFoundError") as caught:
+        everyone.ready()
+    assert "installed on every node" in str(caught.value.hint)
+
+
+@pytest.mark.usefixtures("part")
+def test_a_signal_while_the_workers_start_is_no_missing_worker(
+    part: tuple[roster.Roster, PartCrew], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run ends as one that was stopped."""
+    everyone, crew = part
+    crew.size = 0
+    monkeypatch.setattr(INTERRUPT, "signal", signal.SIGTERM)
+    everyone.ready()
+    assert everyone.present == 0
 
 
 def test_a_worker_sends_nothing_more_when_its_driver_is_gone() -> None:

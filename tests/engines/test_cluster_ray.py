@@ -43,10 +43,11 @@ signal.signal(signal.SIGTERM, lambda number, frame: None)
 before = signal.getsignal(signal.SIGTERM)
 list(engine.run(requests([9999])))
 is_kept = signal.getsignal(signal.SIGTERM) is before
-import ray
-session = ray._private.worker._global_node.get_session_dir_path()
 pids = [mate.hello.pid for mate in engine.roster.mates.values()]
-address = ray.get_runtime_context().gcs_address
+parts = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] for pid in pids]
+words = Path(f"/proc/{parts[0]}/cmdline").read_text().replace(chr(0), " ").split()
+found = dict(one.lstrip("-").split("=", 1) for one in words if one.startswith("--") and "=" in one)
+session, address = found["session_dir"], found["gcs-address"]
 print(json.dumps({"pids": pids, "session": session, "address": address, "is_kept": is_kept}), flush=True)
 cached = CachedEngine(engine, open_cache(folder))
 answers = [one for nth in range(runs) for one in cached.run(requests(range(nth, count, runs)))]
@@ -91,11 +92,12 @@ class Driver:
         )
         assert self.process.stdout
         self.line = self.process.stdout.readline()
-        self.hello: dict[str, Any] = json.loads(self.line) if self.line else {}
+        assert self.line, self.process.communicate()[1]
+        self.hello: dict[str, Any] = json.loads(self.line)
 
     def end(self) -> dict[str, Any]:
         """What it says at its end, and that it says nothing else."""
-        said, complaint = self.process.communicate(timeout=60)
+        said, complaint = self.process.communicate(timeout=240)
         self.complaint = complaint
         assert self.process.returncode == 0, complaint
         return dict(json.loads(said))
@@ -114,7 +116,7 @@ def asked(*services: Service) -> Counter[str]:
     return Counter(body["messages"][0]["content"] for one in services for body in list(one.bodies))
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends
@@ -159,4 +161,4 @@ def test_a_killed_worker_and_a_lost_endpoint_lose_nothing(services: Callable[[],
     logs = [one for one in Path(driver.hello["session"]).rglob("*") if one.is_file()]
     assert logs
     assert not [one for one in logs if KEY.encode() in one.read_bytes()]
-    until(lambda: not of_session(driver.hello["session"]), 10)
+    until(lambda: not of_session(driver.hello["session"]))

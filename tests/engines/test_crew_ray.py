@@ -1,8 +1,6 @@
 """What the crew makes of Ray's failures; a stand-in is called in Ray's place."""
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +9,6 @@ import pytest
 
 from digest.engines import crew_ray
 from digest.engines.crew_ray import RayCrew
-from digest.errors import EngineError
 
 
 class RayError(Exception):
@@ -27,19 +24,16 @@ class FakeRay:
         self.node_ids = ["n1"]
         self.is_up = False
         self.killed: list[Any] = []
+        self.words = ""
+        self.done: Future[Any] = Future()
 
     def does(self, part: str) -> None:
         if part in self.failing:
-            raise RayError(f"{part}: oh no")
+            raise RayError(self.words or f"{part}: oh no")
 
     def init(self, **options: Any) -> None:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Ray has a handler of its own
         self.does("init")
         self.is_up = True
-
-    def is_initialized(self) -> bool:
-        return self.is_up
 
     def shutdown(self) -> None:
         self.does("shutdown")
@@ -61,6 +55,8 @@ class FakeRay:
 
     def called(self, method: str, arguments: Any) -> Any:
         self.does("call")
+        if self.done.cancelled():
+            return SimpleNamespace(future=lambda: self.done)
         done: Future[Any] = Future()
         done.set_result(f"{method} done")
         return SimpleNamespace(future=lambda: done)
@@ -81,18 +77,6 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     return fake
 
 
-@pytest.fixture
-def handler() -> Iterator[Any]:
-    """The program's own handler of SIGTERM, while a test lasts."""
-
-    def own(number: int, frame: Any) -> None:
-        """Note it."""
-
-    before = signal.signal(signal.SIGTERM, own)
-    yield own
-    signal.signal(signal.SIGTERM, before)
-
-
 def replied(crew: RayCrew, worker: int = 0) -> Any:
     """What a call comes to."""
     crew.call(worker, "hello")
@@ -107,69 +91,29 @@ def started(workers: int = 2) -> RayCrew:
     return crew
 
 
-@pytest.mark.parametrize("failing", ["", "init"], ids=["it starts", "it does not"])
-def test_sigterm_stays_with_the_program(ray: FakeRay, handler: Any, failing: str) -> None:
-    """Also after Ray is started anew: replies that are under way are waited for."""
-    crew = started()
-    assert signal.getsignal(signal.SIGTERM) is handler
-    ray.failing = {failing}
-    assert crew.restart() is not bool(failing)
-    assert signal.getsignal(signal.SIGTERM) is handler
-
-
-def test_ray_may_be_started_in_another_thread(ray: FakeRay, handler: Any) -> None:
-    """Where no handler can be set, none is."""
-    crews: list[RayCrew] = []
-    thread = threading.Thread(target=lambda: crews.append(started()))
-    thread.start()
-    thread.join()
-    assert [one.size for one in crews] == [2]
-    assert signal.getsignal(signal.SIGTERM) is handler
-
-
-@pytest.mark.usefixtures("handler")
-@pytest.mark.parametrize("part", ["init", "nodes", "actor"])
-def test_whatever_of_rays_fails_at_the_start_is_an_engines_error(ray: FakeRay, part: str) -> None:
-    """Then there is no worker, and a later start makes as many as were wanted."""
-    ray.failing = {part}
-    crew = RayCrew(2, None)
-    with pytest.raises(EngineError, match=f"no Ray on this machine: {part}: oh no"):
-        crew.start()
-    assert crew.size == 0
-    ray.failing = set()
-    crew.start()
-    assert crew.size == 2
-
-
-@pytest.mark.usefixtures("handler")
-def test_a_cluster_without_a_node_that_is_alive_is_none(ray: FakeRay) -> None:
-    """It may have lost them all."""
-    ray.node_ids = []
-    with pytest.raises(EngineError, match=r"no Ray at 127\.0\.0\.1:6379: no node of it is alive"):
-        RayCrew(2, "127.0.0.1:6379").start()
-
-
-@pytest.mark.usefixtures("handler")
-@pytest.mark.parametrize("part", ["shutdown", "init", "nodes", "actor"])
-def test_workers_that_were_not_started_anew_are_called_in_vain_until_they_are(ray: FakeRay, part: str) -> None:
-    """Each call gets its reply, and the next try makes as many workers as there were."""
+def test_as_many_workers_are_made_as_are_wanted(ray: FakeRay) -> None:
+    """Their calls are answered each."""
     crew = started(3)
-    ray.failing = {part}
-    assert not crew.restart()
-    assert not crew.restart()
-    assert crew.size == 3
-    for worker in range(3):
-        error = replied(crew, worker)
-        assert isinstance(error, ConnectionError)
-        assert str(error) == "no Ray"
-
-    ray.failing = set()
-
-    assert crew.restart()
     assert [replied(crew, worker) for worker in range(3)] == ["hello done"] * 3
 
 
-@pytest.mark.usefixtures("handler")
+@pytest.mark.parametrize("part", ["init", "nodes", "actor"])
+def test_whatever_of_rays_fails_at_the_start_is_raised_as_it_is(ray: FakeRay, part: str) -> None:
+    """Then there is no worker; words for it are another's."""
+    ray.failing = {part}
+    crew = RayCrew(2, None)
+    with pytest.raises(RayError, match=f"{part}: oh no"):
+        crew.start()
+    assert crew.size == 0
+
+
+def test_a_cluster_without_a_node_that_is_alive_is_none(ray: FakeRay) -> None:
+    """It may have lost them all."""
+    ray.node_ids = []
+    with pytest.raises(RuntimeError, match="no node of it is alive"):
+        RayCrew(2, "127.0.0.1:6379").start()
+
+
 def test_a_call_that_ray_does_not_take_is_a_lost_worker(ray: FakeRay) -> None:
     """Nothing is raised: the worker is called again later."""
     crew = started()
@@ -179,17 +123,38 @@ def test_a_call_that_ray_does_not_take_is_a_lost_worker(ray: FakeRay) -> None:
     assert str(error) == "its worker was lost (call: oh no)"
 
 
-@pytest.mark.usefixtures("handler")
-def test_after_the_end_a_call_finds_nobody(ray: FakeRay) -> None:
-    """A run may be given up only after its engine was closed; what was never started is not ended."""
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("The actor died.\n\tclass_name: Actor\n", "The actor died."),
+        (
+            "It died in its creation task.\n  File x\nModuleNotFoundError: No module named 'digest'\n",
+            "ModuleNotFoundError",
+        ),
+    ],
+    ids=["its first line", "the end of a traceback"],
+)
+def test_of_what_ray_says_the_line_counts_that_tells(ray: FakeRay, said: str, told: str) -> None:
+    """One line; a traceback is told by its end."""
+    crew = started()
+    ray.words = said
+    ray.failing = {"call"}
+    error = replied(crew)
+    assert str(error).startswith(f"its worker was lost ({told}")
+    assert "\n" not in str(error)
+
+
+def test_a_call_that_was_cancelled_is_answered(ray: FakeRay) -> None:
+    """Nobody waits for ever for a worker whose call Ray gave up."""
+    crew = started()
+    ray.done.cancel()
+    assert isinstance(replied(crew), ConnectionError)
+
+
+def test_at_the_end_the_workers_are_ended_and_ray_is_left(ray: FakeRay) -> None:
+    """Each of them."""
     crew = started()
     actors = list(crew.actors)
     crew.close()
     assert ray.killed == actors
-    assert isinstance(replied(crew, 1), ConnectionError)
-
-    other = started()
-    ray.failing = {"nodes"}
-    assert not other.restart()
-    other.close()
-    assert ray.killed == actors
+    assert not ray.is_up
