@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-#: A worker for each processor and one more, since many tests wait; a file stays with one, for its fixtures.
-PYTEST = ("pytest", "-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile", *sys.argv[1:])
+#: A worker for each processor and one more, since many tests wait; a file stays with one, and they come in our order.
+WORKERS = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile", "--no-loadscope-reorder")
+PYTEST = ("pytest", *WORKERS, *sys.argv[1:])
 FIRST = (("ruff", "format", "--check", "."), ("ruff", "check", "."))
 
 

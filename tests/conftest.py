@@ -24,13 +24,16 @@ def is_loopback(host: object) -> bool:
         return False
 
 
-#: files that take long: begun first, so that no worker is left with one of them at the end
+#: files that take long, the longest first: no worker is left with one of them at the end
 LONG = (
     "test_nights",
     "test_cluster_run",
     "test_validity",
-    "test_cluster_ray",
     "test_browser",
+    "test_shared_backfill",
+    "test_cluster_ray",
+    "test_backfill",
+    "test_logs",
     "test_local",
     "test_cli",
 )
@@ -39,7 +42,7 @@ LONG = (
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take long before the others, otherwise in the order that was drawn."""
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
 @pytest.fixture(autouse=True)
