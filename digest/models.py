@@ -339,3 +339,4 @@ class Page:
 
     path: str
     content: bytes
+    made_of: str = ""  #: names all that shaped it; empty: it is made anew each time

@@ -5,7 +5,9 @@ Reads records and writes pages; makes no edition and asks nobody.
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 from . import frontpage, resources
@@ -14,6 +16,7 @@ from .errors import ConfigError, RecordError
 from .heads import Head, HeadSection
 from .hooks import Watch, unwatched
 from .models import Edition, KeywordTables, Page, Section
+from .pagenotes import PageNotes
 from .render import (
     DAY_PAGES,
     KEYWORD_PAGES,
@@ -52,7 +55,7 @@ def render(
     if lost := wanted - known:
         raise ConfigError(f"no edition of {min(lost)} in {config.output}", hint=f"digest run --date {min(lost)}")
     volumes, damaged = opened(config, store)
-    formats = open_formats(look_of(config))
+    formats = open_formats(replace(look_of(config), program=resources.state(config.home)))
 
     def pages() -> Iterator[Page]:
         todo = [head.announced for head in volumes.heads if head.announced in wanted]
@@ -65,7 +68,9 @@ def render(
     if config.readme:
         frontpage.examine(config.readme)  # before anything is written
     made: set[str] = set()
-    written = store.write(_noted(pages(), made))
+    notes = PageNotes(store.output)
+    written = store.write(_noted(pages(), made, notes))
+    notes.save()
     _tidy(store, made)
     if config.readme:
         frontpage.refresh(config.readme, config.output, look_of(config), volumes)
@@ -82,10 +87,11 @@ def _tidy(store: Store, made: Collection[str]) -> None:
         log.info("%s/%s: removed, no edition makes it now", store.output, gone)
 
 
-def _noted(pages: Iterable[Page], made: set[str]) -> Iterator[Page]:
-    """Yield the pages, and put their paths into `made`."""
+def _noted(pages: Iterable[Page], made: set[str], notes: PageNotes) -> Iterator[Page]:
+    """Yield the pages, put their paths into `made`, and note what each was made of."""
     for page in pages:
         made.add(page.path)
+        notes.add(page)
         yield page
 
 
@@ -107,7 +113,8 @@ _HEADS = ("heads.py", "models.py", "money.py", "report.py")
 def opened(config: Config, store: Store) -> tuple[Volumes, Sequence[RecordError]]:
     """All editions that can be read, newest first, and what was wrong with the others."""
     found, damaged = heads(store)
-    return Volumes(tuple(found), store.part, followed(config, store)), damaged
+    notes = PageNotes(store.output)
+    return Volumes(tuple(found), store.part, followed(config, store), cache(store.fingerprint), notes.page), damaged
 
 
 def heads(store: Store, *, keep: bool = True) -> tuple[Sequence[Head], Sequence[RecordError]]:

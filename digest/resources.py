@@ -35,6 +35,14 @@ def program(home: Path) -> Iterator[Path]:
         yield from (path for path in folder.rglob("*") if path.is_file())
 
 
+def state(home: Path) -> str:
+    """A short hash of all that shapes a page, wherever it is installed."""
+    found = hashlib.sha256()
+    for name, content in sorted((f"{path.parent.name}/{path.name}", path.read_bytes()) for path in program(home)):
+        found.update(name.encode(errors="surrogateescape") + hashlib.sha256(content).digest())
+    return found.hexdigest()[:12]
+
+
 def fingerprint(*modules: str) -> str:
     """A short hash of modules of ours: what was decided by one state of them needs no second look by the same."""
     found = hashlib.sha256()

@@ -10,14 +10,16 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from . import headfiles
 from .atomic import guarded, replace
-from .errors import ConfigError, DigestError, RecordError
+from .errors import DigestError, RecordError
 from .excerpts import excerpt
 from .folder_lock import locked
 from .heads import Head, head_of
@@ -90,6 +92,12 @@ class Store:
             return 0, 0
         return found.st_mtime_ns, found.st_size
 
+    def fingerprint(self, announced: date) -> str:
+        """A short hash of the record of a date, the same wherever and whenever it was written; empty: there is none."""
+        path = self.path(announced)
+        with guarded(path):
+            return sha256(path.read_bytes()).hexdigest()[:16] if path.exists() else ""
+
     def load(self, announced: date) -> Edition | None:
         """
         The saved edition of a date, or None.
@@ -129,14 +137,14 @@ class Store:
 
     def holding(self, arxiv_id: str) -> tuple[date, ...]:
         """The dates of the editions that hold a paper, newest first; reads no edition that can't."""
-        name = json.dumps(arxiv_id).encode()
+        name = f" {arxiv_id} "
         with guarded(self.output):
-            return tuple(day for day in self.dates() if name in self.path(day).read_bytes())
+            return tuple(day for day in self.dates() if name in headfiles.named(self.path(day)))
 
     def ids(self, announced: date) -> set[str]:
         """The papers that the record of a date names, those kept out included; whether it can be read is not asked."""
         with guarded(self.path(announced)):
-            return {match.decode() for match in _ID.findall(self.path(announced).read_bytes())}
+            return set(headfiles.named(self.path(announced)).split())
 
     def places(self, arxiv_id: str, announced: date | None = None) -> list[tuple[Edition, Entry]]:
         """
@@ -170,7 +178,7 @@ class Store:
         for day in self.dates() if days is None else days:
             if day < announced:
                 try:
-                    if edition := self.part(day, ids):
+                    if not self.ids(day).isdisjoint(ids) and (edition := self.part(day, ids)):
                         yield edition
                 except RecordError as error:
                     log.warning("%s; it can't tell of earlier cards", error)
@@ -204,26 +212,18 @@ class Store:
         Raises:
             RecordError: the edition is damaged, or from a newer program.
         """
-        path, kept = self.path(announced), self.output / "editions" / ".heads" / f"{announced.isoformat()}.json"
+        path = self.path(announced)
         with guarded(path):
-            record = path.stat()
-        mark = f"{made_by} {record.st_size}\n".encode()
-        try:
-            if kept.stat().st_mtime_ns >= record.st_mtime_ns and (content := kept.read_bytes()).startswith(mark):
-                return Head.model_validate_json(content[len(mark) :])
-        except (OSError, ValueError) as error:
-            log.debug("%s: %s", kept, _reason(error, "no head"))
+            size = path.stat().st_size
+        if (kept := headfiles.load(path, made_by)) is not None:
+            return kept
         edition = self.load(announced)
         if edition is None:
             raise RecordError(f"{path}: gone", hint="run the same command again")
         head = head_of(edition)
-        if not keep:
-            return head
-        try:
-            if not replace(kept, mark + head.model_dump_json().encode()):
-                os.utime(kept)
-        except (ConfigError, OSError) as error:
-            log.debug("%s: %s", kept, error)  # it is made again next time
+        if keep:
+            entries = (*edition.entries, *edition.replacements, *edition.excluded)
+            headfiles.save(path, size, made_by, head, (entry.paper.arxiv_id for entry in entries))
         return head
 
     def tables(self) -> tuple[Path, ...]:

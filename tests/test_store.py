@@ -111,9 +111,14 @@ def test_the_places_of_a_paper_are_found_in_every_list(store: Store) -> None:
 
 def known(store: Store, *ids: str) -> list[tuple[int, list[str]]]:
     """Day and papers of what is yielded for DAY."""
+    return known_at(store, DAY, *ids)
+
+
+def known_at(store: Store, day: date, *ids: str) -> list[tuple[int, list[str]]]:
+    """Day and papers of what is yielded for a date."""
     return [
         (one.announced.day, [found.paper.arxiv_id for found in (*one.entries, *one.replacements, *one.excluded)])
-        for one in store.before(DAY, set(ids))
+        for one in store.before(day, set(ids))
     ]
 
 
@@ -244,6 +249,27 @@ def test_the_head_of_a_damaged_edition_is_the_editions_error(store: Store) -> No
 
     with pytest.raises(RecordError, match=r"editions/2026-03-17\.json"):
         store.head(DAY, "a")
+
+
+def test_where_a_paper_stands_is_told_by_heads_as_long_as_they_are_good(store: Store) -> None:
+    """With them no record is read; one that was saved since, and one without a head, is looked into itself."""
+    store.save(edition(entry(), excluded=(entry("2603.00002", excluded_by="x"),)))
+    store.head(DAY, "a")
+    path = store.path(DAY)
+    before = path.stat()
+    path.write_bytes(b"x" * before.st_size)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert store.ids(DAY) == {"2603.00001", "2603.00002"}
+    assert store.holding("2603.00002") == (DAY,)
+    assert store.holding("2603.0000") == ()
+    assert known_at(store, date(2026, 3, 18), "2603.00009") == []
+
+    store.save(edition(entry("2603.00003")))
+    assert store.ids(DAY) == {"2603.00003"}
+    for content in (b"", b"a 1\n 2603.00009 \n{}", b"a %d\n{}\n" % path.stat().st_size, b"\xff\n"):
+        kept_head(store).write_bytes(content)
+        assert store.ids(DAY) == {"2603.00003"}
 
 
 def test_a_part_of_an_edition_holds_the_papers_named(store: Store) -> None:

@@ -6,13 +6,18 @@ The same editions give the same bytes: no clock, no network, no files written he
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
+from hashlib import sha256
 from importlib import import_module
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..heads import Head, head_of
 from ..models import Edition, KeywordTables, Page
+
+if TYPE_CHECKING:
+    from .tracks import Track
 
 FORMATS = (
     "digest.render.site:Site",
@@ -47,15 +52,29 @@ class Look:
     limit: int = 100  #: rows of a keyword section that `limits` does not name
     site_url: str = ""  #: where the site is on the web, ending in "/"; empty: not known
     siblings: tuple[tuple[str, str], ...] = ()  #: (language, path from here) of the same digest in other languages
+    program: str = ""  #: names the state of program and templates; empty: not known, so no page is taken for the same
 
 
-@dataclass(frozen=True, slots=True)
+def _no_page(_path: str, _made_of: str) -> Page | None:
+    return None
+
+
+@dataclass(frozen=True)
 class Volumes:
     """All editions, as far as pages about them need: their heads, and papers on demand."""
 
     heads: tuple[Head, ...]  #: newest first
     part: Callable[[date, Collection[str]], Edition | None]  #: an edition with nothing but the papers named
     tables: KeywordTables | None = None  #: of keywords over all time
+    stamp: Callable[[date], object] = date.isoformat  #: tells an edition from a later one of its date
+    kept: Callable[[str, str], Page | None] = _no_page  #: the page of a path on file, if it was made of this
+
+    @cached_property
+    def tracks(self) -> "tuple[Track, ...]":
+        """The sections over time."""
+        from .tracks import tracks
+
+        return tracks(self.heads)
 
     @classmethod
     def of(cls, editions: Iterable[Edition], tables: KeywordTables | None = None) -> "Volumes":
@@ -72,6 +91,17 @@ class Volumes:
             return one.model_copy(update=kept | {"sections": ()}) if any(kept.values()) else None
 
         return cls(tuple(map(head_of, known.values())), part, tables)
+
+
+def made_of(look: Look, *facts: object) -> str:
+    """What names a page by all that shapes it; empty where the state of the program is not known."""
+    if not look.program:
+        return ""
+    found = sha256(look.program.encode())
+    for fact in facts:
+        found.update(b"\0")
+        found.update(repr(fact).encode(errors="backslashreplace"))
+    return found.hexdigest()[:32]
 
 
 class Format(Protocol):

@@ -14,7 +14,7 @@ from . import LANGUAGE, Look, Volumes
 from .chart import MOST_BARS, MOST_DAYS, Course, Stack, by_week, chart, stack
 from .environment import fill, html_environment
 from .layout import RESERVED, section_anchors
-from .tracks import Track, shares, tracks
+from .tracks import Track, shares
 
 STEPS = 5  #: shades of a day, by its papers
 OPEN_MONTHS = 12  #: up to the newest; older ones are folded by year
@@ -132,7 +132,7 @@ def trends(heads: Iterable[Head], known: Iterable[Track]) -> tuple[Trend, ...]:
     lines = [
         Trend(
             track,
-            by_week({stop.announced: len(stop.arxiv_ids) for stop in track.stops}, editions, TREND_WEEKS, TREND_WEEKS),
+            by_week({stop.announced: stop.papers for stop in track.stops}, editions, TREND_WEEKS, TREND_WEEKS),
         )
         for track in known
     ]
@@ -155,7 +155,7 @@ class Archive:
     def whole(self, volumes: Volumes) -> Iterator[Page]:
         """Yield the archive of all editions."""
         heads = volumes.heads
-        days, known = days_of(heads), tracks(heads)
+        days, known = days_of(heads), volumes.tracks
         months, years = folded(calendar(days))
         latest = days[0] if days else None
         text = fill(

@@ -15,9 +15,9 @@ from markupsafe import Markup
 
 from ..heads import Head
 from ..models import Edition, Entry, Page
-from . import LANGUAGE, Look, Volumes
+from . import LANGUAGE, Look, Volumes, made_of
 from .environment import fill, html_environment
-from .tracks import entries_at, tracks
+from .tracks import Track, entries_at
 
 #: A feed goes back by whole dates until it holds so many papers: who asks once a day misses none of a busy day, and a
 #: quiet one empties nothing.
@@ -47,12 +47,12 @@ class Written:
     updated: datetime
 
 
-def feeds(heads: Sequence[Head]) -> Iterator[Feed]:
+def feeds(heads: Sequence[Head], known: Iterable[Track]) -> Iterator[Feed]:
     """Yield the feed of all, and that of each section that any edition has had."""
-    everything = ((head.announced, [one for own in head.sections for one in own.arxiv_ids]) for head in heads)
+    everything = ((head.announced, (one for own in head.sections for one in own.arxiv_ids)) for head in heads)
     yield Feed("feed", "", _newest(everything, ENOUGH))
-    for track in tracks(heads):
-        days = ((stop.announced, stop.arxiv_ids) for stop in track.stops)
+    for track in known:
+        days = ((stop.announced, stop.ids.split()) for stop in track.stops)
         yield Feed(track.path, track.title, _newest(days, ENOUGH_OF_SECTION))
 
 
@@ -86,7 +86,7 @@ class Atom:
 
     def __init__(self, look: Look) -> None:
         self._environment = html_environment(look.folders)
-        self._site_url = look.site_url
+        self._look, self._site_url = look, look.site_url
 
     def day(self, edition: Edition) -> Iterator[Page]:  # noqa: ARG002
         """Yield nothing: a feed spans all dates."""
@@ -95,11 +95,19 @@ class Atom:
     def whole(self, volumes: Volumes) -> Iterator[Page]:
         """Yield every feed; without editions that of all is empty, and valid."""
         language = volumes.heads[0].language if volumes.heads else LANGUAGE
-        planned = list(feeds(volumes.heads))
-        written = self._written(volumes, planned, {head.announced: head.language for head in volumes.heads})
+        languages = {head.announced: head.language for head in volumes.heads}
+        planned = list(feeds(volumes.heads, volumes.tracks))
+        names = {feed.path: self._made_of(volumes, feed, language, languages) for feed in planned}
+        kept = {path: page for path, name in names.items() if (page := volumes.kept(f"{path}.xml", name))}
+        written = self._written(volumes, (feed for feed in planned if feed.path not in kept), languages)
         for feed in planned:
             entries = [written[place] for place in feed.places if place in written]
-            yield self._page(feed, language, entries)
+            yield kept.get(feed.path) or self._page(feed, language, entries, names[feed.path])
+
+    def _made_of(self, volumes: Volumes, feed: Feed, language: str, languages: Mapping[date, str]) -> str:
+        days = dict.fromkeys(day for day, _ in feed.places)
+        state = [(day, languages[day], volumes.stamp(day)) for day in days]
+        return made_of(self._look, language, self._look.site_url, feed, state)
 
     def _written(
         self, volumes: Volumes, planned: Iterable[Feed], languages: Mapping[date, str]
@@ -122,7 +130,7 @@ class Atom:
         )
         return Written(Markup(xml), updated)  # its template escaped it  # noqa: S704
 
-    def _page(self, feed: Feed, language: str, entries: Sequence[Written]) -> Page:
+    def _page(self, feed: Feed, language: str, entries: Sequence[Written], made_of: str) -> Page:
         name = f"digest-{language}-{feed.path}" if feed.section else f"digest-{language}"
         text = fill(
             self._environment,
@@ -135,4 +143,4 @@ class Atom:
             site_url=self._site_url,
             entries=[one.xml for one in entries],
         )
-        return Page(f"{feed.path}.xml", _NOT_XML.sub("\ufffd", text).encode())
+        return Page(f"{feed.path}.xml", _NOT_XML.sub("\ufffd", text).encode(), made_of)

@@ -139,12 +139,15 @@ def by_day(counts: Mapping[date, int], editions: Iterable[date]) -> Course:
 
 def by_week(counts: Mapping[date, int], editions: Iterable[date], most: int, fewest: int = FEWEST_BARS) -> Course:
     """A bar for each of the newest weeks that has an edition, a gap for one without; room for `fewest` at least."""
-    heard = {_monday(day) for day in editions}
+    editions = list(editions)
+    last = monday(max(editions))
+    count = min(most, (last - monday(min(editions))).days // 7 + 1)
+    since = last - timedelta(7 * (count - 1))
+    heard = {monday(day) for day in editions if day >= since}
     sums: Counter[date] = Counter()
-    for day, count in counts.items():
-        sums[_monday(day)] += count
-    last = max(heard)
-    count = min(most, (last - min(heard)).days // 7 + 1)
+    for day, papers in counts.items():
+        if day >= since:
+            sums[monday(day)] += papers
     weeks = [last - timedelta(7 * back) for back in range(count - 1, -1, -1)]
     return _course(weeks, tuple(sums[week] if week in heard else None for week in weeks), fewest, weekly=True)
 
@@ -156,7 +159,8 @@ def _course(starts: Sequence[date], counts: tuple[int | None, ...], fewest: int,
     return Course(weekly, tuple(starts), counts, _bars([0.0] * len(ends), ends, width), width, most)
 
 
-def _monday(day: date) -> date:
+def monday(day: date) -> date:
+    """The first day of its week."""
     return day - timedelta(day.weekday())
 
 

@@ -6,9 +6,10 @@ Pure; chooses no words and no markup.
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import takewhile
 
 from ..heads import HeadSection, sections_of
@@ -78,14 +79,20 @@ def anchor(title: str, taken: Iterable[str] = ()) -> str:
     >>> anchor("cs.CV"), anchor("?"), anchor("CS-cv", ["cs-cv"])
     ('cs-cv', 'section', 'cs-cv-2')
     """
-    plain = _NOT_IN_ANCHOR.sub("-", title.lower()).strip("-") or "section"
-    name, count, used = plain, 1, set(taken)
+    plain = _plain(title)
+    name, count, used = plain, 1, taken if isinstance(taken, Set) else set(taken)
     while name in used:
         count += 1
         name = f"{plain}-{count}"
     return name
 
 
+@lru_cache(maxsize=1000)
+def _plain(title: str) -> str:
+    return _NOT_IN_ANCHOR.sub("-", title.lower()).strip("-") or "section"
+
+
+@lru_cache(maxsize=1000)
 def section_path(kind: str, title: str) -> str:
     """
     Where the pages of a section over time are, from the site's root and without an ending; the same for ever.
@@ -111,10 +118,11 @@ def _shortened(plain: str) -> str:
 
 def section_anchors(sections: Iterable[HeadSection], reserved: Iterable[str]) -> Iterator[tuple[str, str, str, int]]:
     """Yield (title, kind, anchor, papers) of the sections of a day's page that has the ids `reserved` beside them."""
-    taken = list(reserved)
+    taken = set(reserved)
     for section in sections:
-        taken.append(anchor(section.title, taken))
-        yield section.title, section.kind, taken[-1], len(section.arxiv_ids)
+        name = anchor(section.title, taken)
+        taken.add(name)
+        yield section.title, section.kind, name, section.papers
 
 
 def groups(edition: Edition, reserved: Iterable[str] = ()) -> tuple[Group, ...]:

@@ -9,10 +9,10 @@ from datetime import date
 from itertools import groupby
 
 from ..models import Edition, Entry, Page
-from . import Look, Volumes
-from .chart import MOST_BARS, Course, by_day, by_week
+from . import Look, Volumes, made_of
+from .chart import MOST_BARS, Course, by_day, by_week, monday
 from .environment import fill, html_environment
-from .tracks import Stop, Track, entries_at, tracks
+from .tracks import Stop, Track, entries_at
 
 NEWEST = 100  #: papers of a page
 RECENT = 40  #: editions whose papers stand on pages; a section that none of them has shows its newest date
@@ -32,7 +32,7 @@ class Shown:
     @property
     def further(self) -> int:
         """Papers of the date that the page leaves to the day's own."""
-        return len(self.stop.arxiv_ids) - len(self.entries)
+        return self.stop.papers - len(self.entries)
 
 
 def newest(track: Track, since: date) -> Places:
@@ -55,8 +55,15 @@ def by_month(stops: Iterable[Stop]) -> tuple[tuple[date, tuple[Stop, ...]], ...]
 
 def course(track: Track, editions: Sequence[date]) -> Course:
     """Papers a day while there are few editions, then papers a week."""
-    counts = {stop.announced: len(stop.arxiv_ids) for stop in track.stops}
+    counts = {stop.announced: stop.papers for stop in track.stops}
     return by_day(counts, editions) if len(editions) <= MOST_BARS else by_week(counts, editions, MOST_WEEKS)
+
+
+def times(editions: Sequence[date]) -> tuple[date, ...]:
+    """What `course` knows of all editions: their dates while they are few, then the weeks that have one."""
+    if len(editions) <= MOST_BARS:
+        return tuple(editions)
+    return tuple(sorted({monday(day) for day in editions})[-MOST_WEEKS:])
 
 
 def _shown(places: Places, entries: Mapping[tuple[date, str], Entry]) -> Iterator[Shown]:
@@ -69,7 +76,7 @@ class Sections:
     """`category/….html` and `keyword/….html`."""
 
     def __init__(self, look: Look) -> None:
-        self._environment = html_environment(look.folders)
+        self._look, self._environment = look, html_environment(look.folders)
 
     def day(self, edition: Edition) -> Iterator[Page]:  # noqa: ARG002
         """Yield nothing: these pages span all dates."""
@@ -79,13 +86,18 @@ class Sections:
         """Yield a page for each section that any edition has had."""
         heads = volumes.heads
         since = min((head.announced for head in heads[:RECENT]), default=date.max)
-        wanted = [(track, newest(track, since)) for track in tracks(heads)]
-        entries = entries_at(
-            volumes, ((stop.announced, one) for _, places in wanted for stop, ids in places for one in ids)
-        )
+        wanted = [(track, newest(track, since)) for track in volumes.tracks]
         editions = [head.announced for head in heads]
         languages = {head.announced: head.language for head in heads}
+        state = made_of(self._look, heads[0].language, times(editions)) if heads else ""
+        names = {track.path: self._made_of(state, volumes, track, places, languages) for track, places in wanted}
+        kept = {path: page for path, name in names.items() if (page := volumes.kept(f"{path}.html", name))}
+        fresh = (places for track, places in wanted if track.path not in kept)
+        entries = entries_at(volumes, ((stop.announced, one) for own in fresh for stop, ids in own for one in ids))
         for track, places in wanted:
+            if page := kept.get(track.path):
+                yield page
+                continue
             months = by_month(track.stops)
             text = fill(
                 self._environment,
@@ -98,4 +110,12 @@ class Sections:
                 older=months[OPEN_MONTHS:],
                 languages=languages,
             )
-            yield Page(f"{track.path}.html", text.encode())
+            yield Page(f"{track.path}.html", text.encode(), names[track.path])
+
+    def _made_of(
+        self, state: str, volumes: Volumes, track: Track, places: Places, languages: Mapping[date, str]
+    ) -> str:
+        stops = "\n".join(f"{stop.announced} {stop.anchor} {stop.ids}" for stop in track.stops)
+        days = ((stop.announced, ids) for stop, ids in places)
+        shown = [(day, languages[day], volumes.stamp(day), ids) for day, ids in days]
+        return made_of(self._look, state, track.kind, track.title, track.path, stops, shown)

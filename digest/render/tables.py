@@ -71,18 +71,15 @@ def gather(heads: Iterable[Head]) -> dict[str, dict[str, Place]]:
     """Title of each keyword section -> its papers, the newest version of each."""
     found: dict[str, dict[str, Place]] = {}
     for head in heads:
+        followed = {arxiv_id: (version, moment) for arxiv_id, version, moment in head.followed}
         for section in head.sections:
             if section.kind == "keyword":
                 rows = found.setdefault(section.title, {})
                 for arxiv_id in (*section.arxiv_ids, *section.replaced):
-                    _take(rows, arxiv_id, head)
+                    version, moment = followed.get(arxiv_id, (0, None))
+                    if version and (arxiv_id not in rows or rows[arxiv_id].version < version):
+                        rows[arxiv_id] = Place(arxiv_id, version, _moment(moment, head.announced), head.announced)
     return found
-
-
-def _take(rows: dict[str, Place], arxiv_id: str, head: Head) -> None:
-    version, updated = head.followed.get(arxiv_id, (0, None))
-    if version and (arxiv_id not in rows or rows[arxiv_id].version < version):
-        rows[arxiv_id] = Place(arxiv_id, version, _moment(updated, head.announced), head.announced)
 
 
 def newest(rows: Iterable[Place], limit: int) -> tuple[Place, ...]:

@@ -4,7 +4,7 @@ Pure: reads heads, asks for the papers that it is told to; chooses no words and 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -20,7 +20,13 @@ class Stop:
 
     announced: date
     anchor: str  #: of the section, on the page of the day
-    arxiv_ids: tuple[str, ...]  #: in reading order, each once, at least one
+    papers: int  #: at least one
+    ids: str  #: in reading order, each once, a space between
+
+    @property
+    def arxiv_ids(self) -> tuple[str, ...]:
+        """Its papers, in reading order, each once."""
+        return tuple(self.ids.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Track:
     @property
     def papers(self) -> int:
         """How many different papers it has had."""
-        return len({one for stop in self.stops for one in stop.arxiv_ids})
+        return len(set().union(*(stop.ids.split() for stop in self.stops)))
 
 
 @dataclass(slots=True)
@@ -46,25 +52,27 @@ class _Draft:
 
 def tracks(heads: Iterable[Head]) -> tuple[Track, ...]:
     """The sections of `heads`, newest first, each in the order of its newest date; titles of one path are one."""
-    paths: dict[tuple[str, str], str] = {}
     found: dict[str, _Draft] = {}
     for head in heads:
         anchors = section_anchors(head.sections, RESERVED)
         for section, (title, kind, anchor, _) in zip(head.sections, anchors, strict=True):
             if kind != "rest":
-                path = paths.setdefault((kind, title), section_path(kind, title))
-                _stop(found.setdefault(path, _Draft(section)), head.announced, anchor, section.arxiv_ids)
+                path = section_path(kind, title)
+                draft = found.get(path) or found.setdefault(path, _Draft(section))
+                if section.papers:
+                    _stop(draft, head.announced, anchor, section)
     return tuple(
         Track(one.section.kind, one.section.title, path, tuple(one.stops.values())) for path, one in found.items()
     )
 
 
-def _stop(draft: _Draft, announced: date, anchor: str, arxiv_ids: Sequence[str]) -> None:
+def _stop(draft: _Draft, announced: date, anchor: str, section: HeadSection) -> None:
     """Add a date; two sections of one path on one date are one, where the first of them stands."""
-    had = draft.stops.get(announced)
-    ids = tuple(dict.fromkeys((*had.arxiv_ids, *arxiv_ids) if had else arxiv_ids))
-    if ids:
-        draft.stops[announced] = Stop(announced, had.anchor if had else anchor, ids)
+    papers, ids = section.papers, section.ids
+    if had := draft.stops.get(announced):
+        both = dict.fromkeys((*had.arxiv_ids, *section.arxiv_ids))
+        anchor, papers, ids = had.anchor, len(both), " ".join(both)
+    draft.stops[announced] = Stop(announced, anchor, papers, ids)
 
 
 def shares(head: Head, kind: str) -> Counter[str]:
