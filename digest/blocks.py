@@ -171,9 +171,22 @@ def between(sightings: Iterable[Sighting], first: Place | None, end: Place | Non
     return {one.arxiv_id for one in sightings if first <= one.place and (end is None or one.place < end)}
 
 
-def neighbours(sightings: Iterable[Sighting], arxiv_id: str) -> set[str]:
-    """The identifiers next to one that is not among the sightings: its listing is that of one of them."""
-    known, here = list(sightings), place(arxiv_id)
-    below = max((one for one in known if one.place < here), key=lambda one: one.place, default=None)
-    above = min((one for one in known if one.place > here), key=lambda one: one.place, default=None)
-    return {one.arxiv_id for one in (below, above) if one}
+def neighbours(sightings: Iterable[Sighting], arxiv_id: str) -> tuple[Place | None, Place | None]:
+    """The places next below and next above one that is not among the sightings; None: there is none."""
+    known, here = [one.place for one in sightings], place(arxiv_id)
+    return max((one for one in known if one < here), default=None), min(
+        (one for one in known if one > here), default=None
+    )
+
+
+def may_hold(first: Place | None, end: Place | None, between: tuple[Place | None, Place | None]) -> bool:
+    """
+    Whether a listing, with its borders as for `between`, may hold a paper of which its neighbours alone are known.
+
+    >>> known = ("2603", 5), ("2603", 9)
+    >>> may_hold(("2603", 1), ("2603", 5), known), may_hold(("2603", 9), ("2603", 9), known)
+    (False, True)
+    """
+    below, above = between
+    begins = above is None or (first is not None and first <= above)
+    return begins and (end is None or below is None or end > below)

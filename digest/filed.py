@@ -143,12 +143,10 @@ class Files:
             try:
                 self._month = _Month.read(snapshot, *around)
             except RecordError as error:
-                self._month = _Broken(*around, error)
+                self._month = _Broken(*around, error.with_traceback(None))  # whose frames hold what was read
         if isinstance(self._month, _Broken):
             raise self._month.error
         ids, is_whole = self._month.block(announced, self._holidays)
-        if failure := self._month.failure(ids):
-            raise failure
         papers = [one for one in self._month.seen if one.arxiv_id in ids]
         asked = (one for one in papers if not categories or any(covers(categories, name) for name in one.categories))
         listing = listing_of("file", announced, (one.paper() for one in asked), categories)
@@ -183,7 +181,7 @@ class _Month:
     last: date
     seen: "list[Seen]"
     sightings: list[blocks.Sighting]
-    lost: "list[tuple[set[str], RecordError]]"  #: each record that can't be read: the papers next to it, and why
+    lost: list[tuple[tuple[blocks.Place | None, blocks.Place | None], RecordError]]  #: see `blocks.may_hold`
     begins: dict[date, blocks.Place | None] = field(default_factory=dict)  #: a listing ends where the next one begins
 
     @classmethod
@@ -193,20 +191,25 @@ class _Month:
         sightings = [blocks.Sighting(one.arxiv_id, one.submitted, one.changed) for one in seen]
         if len(lost) > MOST_LOST:
             raise next(iter(lost.values()))
-        near = [(blocks.neighbours(sightings, arxiv_id), error) for arxiv_id, error in lost.items()]
+        had = {one.arxiv_id for one in seen}
+        near = [(blocks.neighbours(sightings, one), error) for one, error in lost.items() if one not in had]
         return cls(first, last, seen, sightings, near)
 
-    def failure(self, ids: set[str]) -> RecordError | None:
-        """What keeps a listing of these papers from being whole: a record of it, or at its borders, can't be read."""
-        return next((error for near, error in self.lost if not near or not near.isdisjoint(ids)), None)
-
     def block(self, announced: date, holidays: Sequence[date]) -> tuple[set[str], bool]:
-        """As `block`, with each border looked for once."""
+        """
+        As `block`, with each border looked for once.
+
+        Raises:
+            RecordError: a record that may be of this listing can't be read.
+        """
         after = schedule.nearest(announced, holidays)[1]
         for day in {announced, after} - self.begins.keys():
             self.begins[day] = blocks.begin(self.sightings, schedule.window(day, holidays).start, day)
-        end = self.begins[after]
-        return blocks.between(self.sightings, self.begins[announced], end), end is not None
+        begin, end = self.begins[announced], self.begins[after]
+        for near, error in self.lost:
+            if blocks.may_hold(begin, end, near):
+                raise error
+        return blocks.between(self.sightings, begin, end), end is not None
 
 
 def block(announced: date, sightings: Sequence[blocks.Sighting], holidays: Sequence[date]) -> tuple[set[str], bool]:

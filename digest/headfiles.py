@@ -7,17 +7,17 @@ writes; what a head says is for heads.py.
 import logging
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from zlib import crc32
 
 from .atomic import replace
-from .errors import ConfigError
+from .errors import ConfigError, StorageError
 from .heads import Head
 
 log = logging.getLogger(__name__)
 
-_ID = re.compile(rb'"arxiv_id": ?"([^"\\]+)"')
+ID = re.compile(rb'"arxiv_id"\s*:\s*"([^"\\]+)"')  #: in a record that is not parsed
 
 
 def path(record: Path) -> Path:
@@ -28,10 +28,8 @@ def path(record: Path) -> Path:
 def load(record: Path, made_by: str) -> Head | None:
     """The head that `made_by`, a state of the program, has kept of a record as it is now."""
     try:
-        if (file := _opened(record, made_by)) is not None:
-            with file:
-                file.readline()  # the papers
-                return Head.model_validate_json(file.read())
+        _, head = _parts(record, made_by)
+        return Head.model_validate_json(head)
     except (OSError, ValueError) as error:
         log.debug("%s: %s", path(record), type(error).__name__)
     return None
@@ -39,11 +37,12 @@ def load(record: Path, made_by: str) -> Head | None:
 
 def save(record: Path, size: int, made_by: str, head: Head, papers: Iterable[str]) -> None:
     """Keep the head of a record of `size` bytes; where that fails, it is made again next time."""
-    content = f"{made_by} {size}\n{_line(papers)}{head.model_dump_json()}".encode()
+    parts = [_line(papers).encode(), head.model_dump_json().encode()]
+    first = f"{made_by} {' '.join(map(_sum, parts))} {size}\n".encode()
     try:
-        if not replace(path(record), content):
+        if not replace(path(record), first + b"".join(parts)):
             os.utime(path(record))
-    except (ConfigError, OSError) as error:
+    except (ConfigError, StorageError, OSError) as error:
         log.debug("%s: %s", path(record), error)
 
 
@@ -55,26 +54,37 @@ def named(record: Path) -> str:
         OSError: the record can't be read.
     """
     try:
-        if (file := _opened(record)) is not None:
-            with file:
-                line = file.readline().decode()
-            if line.startswith(" ") and line.endswith(" \n"):
-                return line
+        if (line := next(_parts(record), None)) is not None:
+            return line
     except (OSError, ValueError) as error:
         log.debug("%s: %s", path(record), type(error).__name__)
-    return _line(match.decode(errors="replace") for match in _ID.findall(record.read_bytes()))
+    return _line(match.decode(errors="replace") for match in ID.findall(record.read_bytes()))
 
 
-def _opened(record: Path, made_by: str | None = None) -> BinaryIO | None:
-    """The file behind its first line; None where that names another size or program, or the record is younger."""
+def _parts(record: Path, made_by: str | None = None) -> Iterator[str]:
+    """
+    Yield the line of papers, then the head, each if it is as it was written.
+
+    Nothing where the first line names another size or program, or the record is younger.
+
+    Raises:
+        OSError, ValueError: there is no such file, or it is none of ours.
+    """
     now = record.stat()
-    file = path(record).open("rb")
-    mark, _, size = file.readline().decode(errors="replace").rstrip("\n").rpartition(" ")
-    is_good = os.fstat(file.fileno()).st_mtime_ns >= now.st_mtime_ns and size == str(now.st_size)
-    if is_good and made_by in (None, mark):
-        return file
-    file.close()
-    return None
+    with path(record).open("rb") as file:
+        mark, papers, head, size = file.readline().decode().rstrip("\n").rsplit(" ", 3)
+        is_younger = os.fstat(file.fileno()).st_mtime_ns < now.st_mtime_ns
+        if is_younger or size != str(now.st_size) or made_by not in (None, mark):
+            return
+        for told, read in ((papers, file.readline), (head, file.read)):
+            content = read()
+            if _sum(content) != told:
+                return
+            yield content.decode()
+
+
+def _sum(content: bytes) -> str:
+    return f"{crc32(content):08x}"
 
 
 def _line(papers: Iterable[str]) -> str:

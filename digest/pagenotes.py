@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from .atomic import replace
-from .errors import ConfigError
+from .errors import ConfigError, StorageError
 from .models import Page
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class PageNotes:
         content = json.dumps(self._fresh, ensure_ascii=False, sort_keys=True, indent=0)
         try:
             replace(self._output / FILE, content.encode())
-        except (ConfigError, OSError) as error:
+        except (ConfigError, StorageError) as error:
             log.debug("%s: %s", self._output / FILE, error)
 
 

@@ -5,6 +5,9 @@ Reads files; what they mean is for prompts.py and render/.
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
@@ -36,11 +39,28 @@ def program(home: Path) -> Iterator[Path]:
 
 
 def state(home: Path) -> str:
-    """A short hash of all that shapes a page, wherever it is installed."""
-    found = hashlib.sha256()
-    for name, content in sorted((f"{path.parent.name}/{path.name}", path.read_bytes()) for path in program(home)):
-        found.update(name.encode(errors="surrogateescape") + hashlib.sha256(content).digest())
+    """A short hash of all that shapes a page, wherever it is installed: templates as they are, modules as they were."""
+    found = hashlib.sha256(_modules())
+    for folder in folders("templates", home):
+        found.update(b"\0folder" + _hashed(folder, "*"))
     return found.hexdigest()[:12]
+
+
+@cache
+def _modules() -> bytes:
+    """Of the program, once: what is installed meanwhile does not run in this process."""
+    package = Path(str(files("digest")))
+    return _hashed(package, "*.py") + version("jinja2").encode()
+
+
+def _hashed(folder: Path, pattern: str) -> bytes:
+    found = hashlib.sha256()
+    for path in sorted(one for one in folder.rglob(pattern) if one.is_file()):
+        with suppress(OSError):  # a template that is needed is missed where it is needed
+            content = path.read_bytes()
+            name = path.relative_to(folder).as_posix()
+            found.update(name.encode(errors="surrogateescape") + b"\0" + hashlib.sha256(content).digest())
+    return found.digest()
 
 
 def fingerprint(*modules: str) -> str:

@@ -35,7 +35,6 @@ STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     2: lambda record: record | {"schema": 3},
 }
 
-_ID = re.compile(rb'"arxiv_id": ?"([^"\\]+)"')
 OWED = "editions/.owed"  #: below the output folder: an empty file for each date that a run began with
 _DATED = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
@@ -193,7 +192,9 @@ class Store:
         with guarded(self.path(announced)):
             content = self.path(announced).read_bytes()
         short = excerpt(content, ids)
-        if short == b"" or (short is None and not any(match.decode() in ids for match in _ID.findall(content))):
+        if short == b"" or (
+            short is None and not any(match.decode() in ids for match in headfiles.ID.findall(content))
+        ):
             return None
         try:
             return Edition.model_validate_json(short) if short else _with_papers(content, ids)

@@ -246,12 +246,31 @@ def test_old_identifiers_have_none_below() -> None:
 
 
 def test_the_neighbours_of_an_identifier() -> None:
-    """One on either side, where there is one."""
+    """A place on either side, where there is one."""
     known = [Sighting(f"2603.{number:05}", schedule.window(FRIDAY).start) for number in (5, 9, 2, 12)]
 
-    assert blocks.neighbours(known, "2603.00007") == {"2603.00005", "2603.00009"}
-    assert blocks.neighbours(known, "2603.00001") == {"2603.00002"}
-    assert blocks.neighbours([], "2603.00001") == set()
+    assert blocks.neighbours(known, "2603.00007") == (("2603", 5), ("2603", 9))
+    assert blocks.neighbours(known, "2603.00001") == (None, ("2603", 2))
+    assert blocks.neighbours([], "2603.00001") == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "holds"),
+    [(1, 5, False), (1, 9, True), (5, 6, True), (9, 9, True), (9, 12, True), (12, 20, False), (12, None, False)],
+)
+def test_what_stands_between_two_papers_is_of_the_listings_that_touch_them(
+    first: int, end: int | None, holds: bool
+) -> None:
+    """Also of one of which nothing else is known; a listing further off is not concerned."""
+    near = ("2603", 5), ("2603", 9)
+    assert blocks.may_hold(("2603", first), end and ("2603", end), near) == holds  # type: ignore[arg-type]
+
+
+def test_what_stands_beyond_all_papers_is_of_the_last_listing_or_a_later_one() -> None:
+    """Where a listing begins with nothing known, it may be there."""
+    assert blocks.may_hold(None, None, (("2603", 9), None))
+    assert not blocks.may_hold(None, None, (("2603", 5), ("2603", 9)))
+    assert blocks.may_hold(("2603", 7), None, (("2603", 9), None))
 
 
 def test_places_follow_time() -> None:

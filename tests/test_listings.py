@@ -756,6 +756,16 @@ def test_a_record_that_can_not_be_read_costs_its_own_date(bulk: Path, number: in
     assert "delete that line" in (caught.value.hint or "")
 
 
+def test_a_date_of_which_no_record_can_be_read_is_no_empty_one(bulk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may not pass for a day without papers."""
+    monkeypatch.setattr(filed, "MOST_LOST", 10**6)
+    wednesday = {one.arxiv_id for one in WORLD[WEDNESDAY]}
+    files = Files(broken(bulk, lambda arxiv_id, _: arxiv_id in wednesday), bulk=True)
+
+    with pytest.raises(RecordError):
+        files.listing(WEDNESDAY, CL)
+
+
 def test_many_records_that_can_not_be_read_cost_all_dates(bulk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then it is their writer; and the month is read once for all of its dates."""
     monkeypatch.setattr(filed, "MOST_LOST", 1)

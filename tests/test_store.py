@@ -272,6 +272,18 @@ def test_where_a_paper_stands_is_told_by_heads_as_long_as_they_are_good(store: S
         assert store.ids(DAY) == {"2603.00003"}
 
 
+def test_a_damaged_head_is_believed_in_nothing(store: Store) -> None:
+    """Whichever of its bytes is another one."""
+    store.save(edition(entry()))
+    good = store.head(DAY, "a")
+    content = kept_head(store).read_bytes()
+
+    for at in range(content.index(b"\n") + 1, len(content)):
+        kept_head(store).write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        assert store.ids(DAY) == {"2603.00001"}
+        assert store.head(DAY, "a", keep=False) == good
+
+
 def test_a_part_of_an_edition_holds_the_papers_named(store: Store) -> None:
     """Without sections; nothing where it has none of them; a damaged record says so."""
     store.save(edition(entry(), entry("2603.00002"), replacements=(entry("2601.00001", announce_type="replace"),)))

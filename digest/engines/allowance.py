@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 
 MARGIN = 1.005  #: a service's clock is not ours, and its minute begins when it likes
-SLACK = 0.3  #: seconds that late timers may cost and that are made up for: in a minute the margin gives way to as many
+SLACK = 0.2  #: seconds that late timers may cost and that are made up for: the margin leaves 0.3 s of a minute
+AT_ONCE = 61 / 60  #: the margin of tokens, of which a second's worth may be sent at once beside those of a minute
 WIDEST = 1.02  #: the margin where requests that keep their distance still come a moment early
 DEAR = 1.1  #: the same where a refusal costs a whole second
 EXACT = 1e-6  #: seconds
@@ -48,15 +49,16 @@ def _number(text: str | None) -> float | None:
 class Allowance:
     """What may be sent of one kind, requests or tokens: a level that falls with each sending and rises with time."""
 
-    def __init__(self, rate: float | None = None, burst: float = 1.0) -> None:
+    def __init__(self, rate: float | None = None, burst: float = 1.0, margin: float = MARGIN) -> None:
         """
         A full bucket.
 
         Args:
             rate: A second; None is without limit, until `told`.
             burst: What may be sent at once.
+            margin: How many times the rate is above what is used of it.
         """
-        self.rate = rate / MARGIN if rate else math.inf
+        self.rate = rate / margin if rate else math.inf
         self.burst = burst if rate else math.inf
         self.level = self.burst
         self.at = 0.0
@@ -142,7 +144,7 @@ class Allowance:
 
 def tokens_allowance(a_minute: float | None) -> Allowance:
     """Tokens spread evenly: a second's worth at once, or that of a few requests."""
-    return Allowance((a_minute or 0) / 60, max((a_minute or 0) / 60, 2000.0))
+    return Allowance((a_minute or 0) / 60, max((a_minute or 0) / 60, 2000.0), AT_ONCE)
 
 
 class Turns:
@@ -160,6 +162,7 @@ class Turns:
         self.slack = SLACK  #: 0: nothing is made up for
         self.taken = 0  #: turns since the slack was changed
         self.needed = LENIENT  #: of these, until it is tried again whether something may be made up for
+        self.widened = -math.inf  #: when the margin was: what was sent before tells nothing of it
 
     @property
     def every(self) -> float:
@@ -197,6 +200,7 @@ class Turns:
             self.slack, self.taken, self.needed = 0.0, 0, 4 * self.needed
             return True
         is_near = exact and asked < self.every
-        if is_near or not self.slack:
+        if (is_near or (not self.slack and asked <= max(1.0, self.every))) and sent > self.widened:
+            self.widened = now
             self.margin = max(self.margin, min(WIDEST if exact else DEAR, self.margin + MARGIN - 1))
         return is_near

@@ -8,7 +8,9 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -29,11 +31,16 @@ LONGEST_START = 150.0  #: seconds; Ray itself gives up after 60 where this machi
 LONGEST_END = 5.0  #: seconds
 CAUSES = 5  #: of an exception, one behind the other
 HINT = "ray status tells what is there"
+LOGS = "/tmp/ray/session_latest/logs tells more"  # noqa: S108 - Ray's own place
 NODE = "this machine must be a node of the cluster, too: ray start --address={} --num-cpus=0"
 TOKEN = "give all machines the head's token: RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or ~/.ray/auth_token"  # noqa: S105
 HEAD = "is the head up, and this its address? ray status --address={} tells"
 SAME = "install the same Ray and the same Python on all machines"
 #: What there is to do, by words of Ray's: the first that is found counts.
+HINTS_HERE = (
+    ("permission denied", "Ray needs /tmp and /dev/shm"),
+    ("no space left", "make room in /tmp and /dev/shm"),
+)
 HINTS = (
     ("authentication", TOKEN),
     ("token", TOKEN),
@@ -45,8 +52,7 @@ HINTS = (
     ("no answer within", HEAD),
     ("invalid address", "an address is host:port, such as head.example.org:6379"),
     ("could not find any running ray", "start it: ray start --head"),
-    ("permission denied", "Ray needs /tmp and /dev/shm"),
-    ("no space left", "make room in /tmp and /dev/shm"),
+    *HINTS_HERE,
 )
 
 
@@ -59,16 +65,18 @@ class ApartCrew:
 
         Args:
             workers: How many; None: see RayCrew.
-            address: Of a cluster; None: one is started here, and ends with this process.
+            address: Of a cluster; None: one is started here, and ends with the process that Ray has.
 
         Raises:
             ConfigError: Ray is not installed.
         """
-        if find_spec("ray") is None:
+        spec = find_spec("ray")
+        if spec is None or spec.origin is None:  # a mere folder of that name has none
             raise no_ray()
         self.workers = workers
         self.address = address
         self.size = 0
+        self.reason = "no Ray"  #: why there is none
         self.gone: list[Reply] = []  #: replies to calls that nobody took
         self.process: SpawnProcess | None = None
         self.pipe: Connection | None = None
@@ -82,9 +90,12 @@ class ApartCrew:
         """
         if self.process is None:
             Finalize(None, self.close, exitpriority=1)  # before multiprocessing waits for all its processes
-        self.process, self.pipe = self._spawned(
-            self.size or self.workers, self.address, log.isEnabledFor(logging.DEBUG)
-        )
+        self._kill()
+        aloud = log.isEnabledFor(logging.DEBUG)
+        try:
+            self.process, self.pipe = self._spawned(self.size or self.workers, self.address, aloud)
+        except OSError as error:
+            raise worded(self.address, error) from error
         found = self._begun()
         if isinstance(found, int):
             self.size = found
@@ -115,13 +126,15 @@ class ApartCrew:
                     return worded(self.address, TimeoutError(f"no answer within {LONGEST_START:.0f} s"))
             found: int | EngineError = self.pipe.recv()
         except (OSError, EOFError):
+            if INTERRUPT.signal is not None:  # it was meant for the whole group
+                return None
             return worded(self.address, ConnectionError(self._end_of_process()))
         return found
 
     def call(self, worker: int, method: str, *arguments: Any) -> None:
         """Call a method of a worker."""
         if self.pipe is None:
-            self.gone.append(Reply(worker, method, ConnectionError("no Ray")))
+            self.gone.append(Reply(worker, method, ConnectionError(self.reason)))
             return
         try:
             self.pipe.send((worker, method, arguments))
@@ -144,6 +157,9 @@ class ApartCrew:
     def _lost(self) -> None:
         """Ray has ended its process: whatever was asked of the workers has no answer."""
         fact = self._end_of_process()
+        with suppress(OSError, EOFError):
+            while self.pipe is not None and self.pipe.poll():
+                self.gone += self.pipe.recv()  # answers that it passed on are paid for
         self._kill()
         log.warning("cluster: %s", fact)
         self.gone += [
@@ -156,7 +172,8 @@ class ApartCrew:
         assert self.process is not None
         self.process.join(LONGEST_END)
         place = f"the Ray cluster at {self.address}" if self.address else "Ray"
-        return f"{place} was lost: its process here ended with status {self.process.exitcode}"
+        self.reason = f"{place} was lost: its process here ended with status {self.process.exitcode}"
+        return self.reason
 
     def restart(self) -> bool:
         """Leave what is left of Ray, and begin with it anew; False where that fails: workers are called in vain."""
@@ -164,7 +181,7 @@ class ApartCrew:
         try:
             self.start()
         except EngineError as error:
-            log.warning("%s; it is tried again", error)
+            log.warning("%s (%s); it is tried again", error, error.hint)
         return self.pipe is not None
 
     def close(self) -> None:
@@ -193,26 +210,29 @@ def worded(address: str | None, error: BaseException) -> EngineError:
         causes.append(cause)
     said = [" ".join(str(one).split()) or type(one).__name__ for one in causes]
     everything = " ".join(said).lower()
-    hint = next((hint for words, hint in HINTS if words in everything), HINT)
+    known, otherwise = (HINTS, HINT) if address else (HINTS_HERE, LOGS)
+    hint = next((hint for words, hint in known if words in everything), otherwise)
     where = f"at {address}" if address else "on this machine"
     return EngineError(f"cluster: no Ray {where}: {said[0][:300]}", hint=hint.format(address))
 
 
 def serve(pipe: Connection, workers: int | None, address: str | None, aloud: bool) -> None:
     """What the process of its own does: begin, then pass on calls and replies until the other side is gone."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # what is sent to the group of the other process leaves Ray alone: replies are under way
     for name in ("SIGINT", "SIGHUP"):  # of the terminal: the other process says when it is over
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     if not aloud:
         _hush()
-    crew = RayCrew(workers, address)
-    threading.Thread(target=_obey, args=(pipe, crew), daemon=True).start()
     try:
+        crew = RayCrew(workers, address)
+        threading.Thread(target=_obey, args=(pipe, crew), daemon=True).start()
         crew.start()
-    except BaseException as error:
+    except BaseException as error:  # Ray raises whatever it likes
         pipe.send(worded(address, error))
         raise
-    # In place of Ray's handler, which would end this: others signal whole groups, and replies are under way.
+    # In place of Ray's handler, which would end this.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     pipe.send(crew.size)
     _pass_on(pipe, crew)
@@ -242,5 +262,7 @@ def _obey(pipe: Connection, crew: RayCrew) -> None:
         status = 0
     except EOFError:
         status = 0
+    except BaseException:  # noqa: BLE001 - it would be lost with the thread
+        traceback.print_exc()
     finally:
         os._exit(status)

@@ -133,6 +133,7 @@ class Roster:
             hint = (
                 "digest with its extra cluster must be installed on every node, and there be memory; ray status tells"
             )
+            self.mates = {}  # the next run starts them anew
             raise EngineError(f"cluster: no worker came up{why}", hint=hint)
         log.warning(
             "cluster: %d of %d workers have not come up yet%s", len(self.mates) - self.present, len(self.mates), why
@@ -258,6 +259,7 @@ class Roster:
             mate.hello, mate.gone, mate.again = None, now, now + AGAIN
             mate.polled, mate.outbox = False, []
             return list(self.dispatch.lost(reply.worker, str(error)))
+        mate.gone = now if mate.gone is None else mate.gone
         return []
 
     def _news(self, mate: _Mate, number: int, batch: Batch, now: float) -> list[tuple[Request, Answer]]:

@@ -96,13 +96,17 @@ class Atom:
         """Yield every feed; without editions that of all is empty, and valid."""
         language = volumes.heads[0].language if volumes.heads else LANGUAGE
         languages = {head.announced: head.language for head in volumes.heads}
-        planned = list(feeds(volumes.heads, volumes.tracks))
-        names = {feed.path: self._made_of(volumes, feed, language, languages) for feed in planned}
-        kept = {path: page for path, name in names.items() if (page := volumes.kept(f"{path}.xml", name))}
-        written = self._written(volumes, (feed for feed in planned if feed.path not in kept), languages)
-        for feed in planned:
+        fresh: list[tuple[Feed, str]] = []
+        for feed in feeds(volumes.heads, volumes.tracks):
+            name = self._made_of(volumes, feed, language, languages)
+            if page := volumes.kept(f"{feed.path}.xml", name):
+                yield page
+            else:
+                fresh.append((feed, name))
+        written = self._written(volumes, (feed for feed, _ in fresh), languages)
+        for feed, name in fresh:
             entries = [written[place] for place in feed.places if place in written]
-            yield kept.get(feed.path) or self._page(feed, language, entries, names[feed.path])
+            yield self._page(feed, language, entries, name)
 
     def _made_of(self, volumes: Volumes, feed: Feed, language: str, languages: Mapping[date, str]) -> str:
         days = dict.fromkeys(day for day, _ in feed.places)
@@ -130,7 +134,7 @@ class Atom:
         )
         return Written(Markup(xml), updated)  # its template escaped it  # noqa: S704
 
-    def _page(self, feed: Feed, language: str, entries: Sequence[Written], made_of: str) -> Page:
+    def _page(self, feed: Feed, language: str, entries: Sequence[Written], state: str) -> Page:
         name = f"digest-{language}-{feed.path}" if feed.section else f"digest-{language}"
         text = fill(
             self._environment,
@@ -143,4 +147,4 @@ class Atom:
             site_url=self._site_url,
             entries=[one.xml for one in entries],
         )
-        return Page(f"{feed.path}.xml", _NOT_XML.sub("\ufffd", text).encode(), made_of)
+        return Page(f"{feed.path}.xml", _NOT_XML.sub("\ufffd", text).encode(), state)

@@ -91,13 +91,16 @@ class Sections:
         languages = {head.announced: head.language for head in heads}
         state = made_of(self._look, heads[0].language, times(editions)) if heads else ""
         names = {track.path: self._made_of(state, volumes, track, places, languages) for track, places in wanted}
-        kept = {path: page for path, name in names.items() if (page := volumes.kept(f"{path}.html", name))}
-        fresh = (places for track, places in wanted if track.path not in kept)
-        entries = entries_at(volumes, ((stop.announced, one) for own in fresh for stop, ids in own for one in ids))
+        fresh: list[tuple[Track, Places]] = []
         for track, places in wanted:
-            if page := kept.get(track.path):
+            if page := volumes.kept(f"{track.path}.html", names[track.path]):
                 yield page
-                continue
+            else:
+                fresh.append((track, places))
+        entries = entries_at(
+            volumes, ((stop.announced, one) for _, places in fresh for stop, ids in places for one in ids)
+        )
+        for track, places in fresh:
             months = by_month(track.stops)
             text = fill(
                 self._environment,

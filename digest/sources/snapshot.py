@@ -96,7 +96,10 @@ class Snapshot:
         if not months:
             return None
         last = months[-1] + timedelta(days=30)
-        sent = [seen.submitted for seen in self.sightings(months[-1], last, {})]
+        lost: dict[str, RecordError] = {}
+        sent = [seen.submitted for seen in self.sightings(months[-1], last, lost)]
+        if lost and not sent:
+            raise next(iter(lost.values()))
         latest = max(sent, default=_noon(months[-1]))
         return months[0], schedule.covering(min(latest, _noon(last)), self._holidays)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -58,7 +59,7 @@ class Contexts:
 def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Makes a crew whose processes say at first what they are told to."""
     crews: list[ApartCrew] = []
-    monkeypatch.setattr(crew_apart, "find_spec", lambda name: name)
+    monkeypatch.setattr(crew_apart, "find_spec", lambda name: SimpleNamespace(origin="ray/__init__.py"))
 
     def make(*firsts: Any) -> tuple[ApartCrew, Contexts]:
         contexts = Contexts(*firsts)
@@ -105,11 +106,21 @@ def test_when_ray_ends_its_process_all_workers_are_lost_until_they_are_started_a
     }
     crew.call(2, "hello")
     (reply,) = crew.replies(1.0)
-    assert (reply.worker, reply.method, str(reply.value)) == (2, "hello", "no Ray")
+    assert (reply.worker, reply.method, str(reply.value)) == (2, "hello", str(lost[0].value))
     assert not crew.restart()
     assert crew.restart()
     assert contexts.asked == [2, 3, 3]
     assert all(one.killed for one in contexts.processes[:2])
+
+
+def test_what_ray_passed_on_before_its_end_comes_in_first(apart: Any) -> None:
+    """It is paid for, also where the end is noticed by a call."""
+    crew, contexts = apart(1)
+    crew.start()
+    contexts.processes[0].pipe.send([Reply(0, "exchange", "answers")])
+    contexts.processes[0].pipe.close()
+    crew.call(0, "hand", "epoch", [])
+    assert crew.replies(1.0)[0].value == "answers"
 
 
 def test_a_call_to_a_process_that_has_ended_is_a_lost_worker(apart: Any) -> None:
@@ -135,6 +146,14 @@ def test_a_signal_ends_the_start(apart: Any, monkeypatch: pytest.MonkeyPatch) ->
     crew.start()
     assert crew.size == 0
     assert contexts.processes[0].killed
+
+
+def test_a_signal_that_ended_ray_too_is_no_error_of_its_own(apart: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was meant for all of the group."""
+    crew, _ = apart("")
+    monkeypatch.setattr(INTERRUPT, "signal", signal.SIGINT)
+    crew.start()
+    assert crew.size == 0
 
 
 def test_a_start_without_an_end_is_given_up(apart: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +184,12 @@ def test_whatever_ray_raises_is_one_line_with_a_mend(error: Exception, mend: str
     assert str(found)[30:].strip()
     assert "\n" not in str(found)
     assert mend in str(found.hint)
+
+
+def test_on_this_machine_there_is_no_head_to_look_at() -> None:
+    """The mend names no address."""
+    assert "logs" in str(worded(None, TimeoutError("no answer within 150 s")).hint)
+    assert "make room" in str(worded(None, OSError(28, "No space left on device")).hint)
 
 
 def test_the_mend_is_that_of_the_cause() -> None:
@@ -214,6 +239,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     monkeypatch.setattr(Silent, "made", [])
     monkeypatch.setattr(Silent, "fails", None)
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    monkeypatch.setattr(os, "setsid", lambda: None)
     monkeypatch.setattr(threading, "excepthook", lambda args: None)
     monkeypatch.setattr(Silent, "ends", [])
     monkeypatch.setattr(os, "_exit", Silent.ends.append)
