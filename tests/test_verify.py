@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from fakes import card, completion, edition, entry, origin
 
-from digest import money, postmarks
+from digest import headfiles, money, postmarks, publishing
 from digest.cli import main
 from digest.engines import shelf
 from digest.engines.cached import open_cache
@@ -177,13 +178,15 @@ def test_a_damaged_edition_is_one_fault_and_its_pages_stay(site: Path) -> None:
 
 def test_a_head_that_lies_is_told(site: Path) -> None:
     """Pages about all editions are made from heads."""
-    head = site / "editions/.heads/2026-03-16.json"
-    changed_head = head.read_bytes().replace(b'"shown":1', b'"shown":7')
-    assert changed_head != head.read_bytes()
-    head.write_bytes(changed_head)
+    record = site / "editions/2026-03-16.json"
+    head = headfiles.load(record, publishing.heads_mark())
+    assert head is not None
+    changed = head.model_copy(update={"ledger": replace(head.ledger, shown=7)})
+    headfiles.save(record, record.stat().st_size, publishing.heads_mark(), changed, headfiles.named(record).split())
 
     ((kind, place, fact, _),) = found()
-    assert (kind, place, fact) == ("fault", str(head.relative_to(site.parent)), "says other things than its edition")
+    place_due = str(headfiles.path(record).relative_to(site.parent))
+    assert (kind, place, fact) == ("fault", place_due, "says other things than its edition")
 
 
 def test_delivery_marks_are_looked_at(site: Path) -> None:

@@ -31,7 +31,7 @@ LONGEST_START = 150.0  #: seconds; Ray itself gives up after 60 where this machi
 LONGEST_END = 5.0  #: seconds
 CAUSES = 5  #: of an exception, one behind the other
 HINT = "ray status tells what is there"
-LOGS = "/tmp/ray/session_latest/logs tells more"  # noqa: S108 - Ray's own place
+LOGS = "the logs in /tmp/ray/session_latest tell more"
 NODE = "this machine must be a node of the cluster, too: ray start --address={} --num-cpus=0"
 TOKEN = "give all machines the head's token: RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or ~/.ray/auth_token"  # noqa: S105
 HEAD = "is the head up, and this its address? ray status --address={} tells"
