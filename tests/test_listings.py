@@ -672,8 +672,8 @@ def test_a_date_that_an_archive_lacks_is_a_mistake(archive: Path) -> None:
         Files(archive).listing(FRIDAY, CL)
 
 
-def test_the_dates_of_a_month_take_one_reading_of_a_snapshot(bulk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has gigabytes. Each date gets its block, held papers included."""
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[date]:
+    """Grows with the first date of each reading of a snapshot."""
     read: list[date] = []
     real = Snapshot.sightings
 
@@ -682,6 +682,12 @@ def test_the_dates_of_a_month_take_one_reading_of_a_snapshot(bulk: Path, monkeyp
         return real(self, first, *others)
 
     monkeypatch.setattr(Snapshot, "sightings", counted)
+    return read
+
+
+def test_the_dates_of_a_month_take_one_reading_of_a_snapshot(bulk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has gigabytes. Each date gets its block, held papers included."""
+    read = readings(monkeypatch)
     files = Files(bulk, days=DAYS)
 
     found = {day: ids(files.listing(day, Rules(categories=("hep-th",)))) for day in DAYS}
@@ -771,14 +777,7 @@ def test_many_records_that_can_not_be_read_cost_all_dates(bulk: Path, monkeypatc
     monkeypatch.setattr(filed, "MOST_LOST", 1)
     wednesday = {one.arxiv_id for one in WORLD[WEDNESDAY][10:20]}
     files = Files(broken(bulk, lambda arxiv_id, _: arxiv_id in wednesday), bulk=True)
-    read: list[date] = []
-    real = Snapshot.sightings
-
-    def counted(self: Snapshot, first: date, *others: Any) -> Iterator[Seen]:
-        read.append(first)
-        return real(self, first, *others)
-
-    monkeypatch.setattr(Snapshot, "sightings", counted)
+    read = readings(monkeypatch)
 
     assert not any(outcomes(files).values())
     assert len(read) == 1

@@ -28,9 +28,7 @@ QUIET = {
 }
 #: Ray listens on every interface, whatever address it is given: without the token nobody may run anything through it.
 GUARDED = {"RAY_AUTH_MODE": "token"}
-
-
-EXCEPTION = re.compile(r"[\w.]+(Error|Exception): ")
+EXCEPTION = re.compile(r"[\w.]+(Error|Exception): ")  #: the last line of a traceback
 
 
 class Actor:
